@@ -1,0 +1,31 @@
+# Debian's packages, but for librdkafka: deps/librdkafka.sh builds the version that the design needs.
+find_package(Threads REQUIRED)
+find_package(Boost 1.74 REQUIRED COMPONENTS system)
+find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(cpprestsdk REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(prometheus-cpp REQUIRED)
+find_path(EXPECTED_INCLUDE_DIR tl/expected.hpp REQUIRED)
+
+if(DEFINED ENV{XDG_CACHE_HOME})
+  set(drover_cache $ENV{XDG_CACHE_HOME}/drover)
+else()
+  set(drover_cache $ENV{HOME}/.cache/drover)
+endif()
+set(LIBRDKAFKA_ROOT ${drover_cache}/librdkafka-2.12.1 CACHE PATH "Where deps/librdkafka.sh installed librdkafka")
+if(NOT EXISTS ${LIBRDKAFKA_ROOT}/lib/librdkafka.a)
+  message(FATAL_ERROR "librdkafka 2.12.1 is not at ${LIBRDKAFKA_ROOT}: run 'make deps' first")
+endif()
+find_library(ZSTD_LIBRARY zstd REQUIRED)
+find_library(LZ4_LIBRARY lz4 REQUIRED)
+add_library(librdkafka STATIC IMPORTED)
+set_target_properties(librdkafka PROPERTIES
+  IMPORTED_LOCATION ${LIBRDKAFKA_ROOT}/lib/librdkafka.a
+  INTERFACE_INCLUDE_DIRECTORIES ${LIBRDKAFKA_ROOT}/include
+  INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${LIBRDKAFKA_ROOT}/include)
+target_link_libraries(librdkafka INTERFACE OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB ${ZSTD_LIBRARY} ${LZ4_LIBRARY}
+  Threads::Threads dl m)

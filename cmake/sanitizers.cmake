@@ -1,0 +1,11 @@
+# DROVER_SANITIZE is a comma-separated list for -fsanitize=, e.g. "address,undefined" or "thread".
+set(DROVER_SANITIZE "" CACHE STRING "Sanitizers to build with")
+if(DROVER_SANITIZE)
+  add_compile_options(-fsanitize=${DROVER_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${DROVER_SANITIZE})
+endif()
+option(DROVER_COVERAGE "Instrument for gcov" OFF)
+if(DROVER_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()

@@ -1,0 +1,132 @@
+// The JobQueue resource: what a user writes. Parsed, defaulted, validated; immutable afterwards. Room: jobqueue.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "src/base/time.h"
+#include "src/jobqueue/retry_policy.h"
+
+namespace drover::jobqueue {
+
+enum class Ordering { none, key, partition };
+enum class Mode { push, pull };
+
+struct Rate {
+    int max = 0;
+    Duration per = std::chrono::seconds(1);
+    bool operator==(const Rate&) const = default;
+};
+
+struct KafkaSpec {
+    std::string bootstrap_servers;                // "" where the runner supplies it
+    std::string auth_secret;
+    std::string topic;                            // default "<namespace>.<name>"
+    int partitions = 12;
+    int replication_factor = 3;                   // a local broker has fewer: the runner lowers it
+    std::map<std::string, std::string> settings;  // passed to librdkafka as they are
+    bool operator==(const KafkaSpec&) const = default;
+};
+
+struct DeliverySpec {
+    Mode mode = Mode::push;
+    int port = 8080;
+    std::string path = "/";
+    int concurrency = 8;
+    Duration timeout = std::chrono::seconds(30);
+    Ordering ordering = Ordering::none;
+    std::optional<Rate> rate_limit;
+    std::optional<Rate> key_rate_limit;
+    int batch_max_size = 1;
+    Duration batch_max_wait{0};
+    bool async_completion = false;
+    std::int64_t max_payload = 128 * 1024;  // bytes
+    bool operator==(const DeliverySpec&) const = default;
+};
+
+struct ScalingSpec {
+    int min_replicas = 0;
+    int max_replicas = 20;
+    Duration target_wait = std::chrono::seconds(30);
+    int target_lag = 100;
+    Duration idle_after = std::chrono::seconds(60);
+    bool operator==(const ScalingSpec&) const = default;
+};
+
+struct Retention {
+    Duration age;
+    std::optional<std::int64_t> count;
+    bool operator==(const Retention&) const = default;
+};
+
+struct JobQueue {
+    std::string name;
+    std::string ns = "default";
+    std::map<std::string, std::string> labels;
+    std::map<std::string, std::string> annotations;
+
+    KafkaSpec kafka;
+    std::string worker_container;      // "" is the first
+    std::string worker_template_json;  // the pod template as JSON, unknown fields kept; "" when adopted or local
+    std::string target_ref_name;       // the Deployment that is adopted; "" when there is a template
+    DeliverySpec delivery;
+    RetryPolicy retry;
+    Duration dead_letter_retention = std::chrono::hours(168);
+    std::vector<std::string> priorities{"normal"};  // lanes that exist, highest first
+    Retention completed{std::chrono::hours(24), 1000};
+    Retention failed{std::chrono::hours(168), std::nullopt};
+    std::map<std::string, std::string> schemas_json;  // JSON Schema by job type
+    ScalingSpec scaling;
+    bool paused = false;
+
+    // Where it was written: for messages and for the folder in which a local command runs. "" when not from a file.
+    std::string source_file;
+
+    bool operator==(const JobQueue&) const = default;
+};
+
+inline constexpr std::string_view local_command_annotation = "drover.dev/local-command";
+
+// One thing wrong with a file: `path` as in spec.delivery.timeout, `line` from 1 (0 when unknown).
+struct Problem {
+    std::string file;
+    int line = 0;
+    std::string path;
+    std::string message;
+    bool operator==(const Problem&) const = default;
+};
+std::string format_problem(const Problem& problem);  // "queue.yaml:12: spec.delivery.timeout: …"
+
+struct ParsedQueues {
+    std::vector<JobQueue> queues;
+    std::vector<Problem> problems;  // every one that was found; `queues` is only to be used when this is empty
+};
+
+// Every JobQueue document of a YAML (or JSON) text. Total: any bytes give queues or problems.
+// Unknown fields, wrong types and units, values out of range, names that Kubernetes refuses, duplicate queues and
+// duplicate topics are problems. Documents of another kind are problems too.
+ParsedQueues parse_queues(std::string_view text, const std::string& file);
+
+// Names that follow from a queue.
+struct RetryTopic {
+    std::string topic;
+    Duration step{0};
+    bool operator==(const RetryTopic&) const = default;
+};
+struct Topics {
+    std::string main;
+    std::vector<RetryTopic> retries;  // ascending; empty where ordering keeps a failing job in its place
+    std::string dead_letters;         // <main>.dlq
+    std::string control;              // <main>.control
+};
+Topics topics_of(const JobQueue& queue);
+std::string group_of(const JobQueue& queue);        // drover.<namespace>.<name>
+std::string retry_group_of(const JobQueue& queue);  // drover.<namespace>.<name>.retry
+
+}  // namespace drover::jobqueue

@@ -1,0 +1,47 @@
+// The contract between whoever starts a sidecar (operator, local runner) and the sidecar: one JSON document, version 1.
+// Room: jobqueue.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "src/base/result.h"
+#include "src/jobqueue/resource.h"
+
+namespace drover::jobqueue {
+
+struct SidecarConfig {
+    std::string queue;                         // name
+    std::string ns = "default";
+    std::string pod;                           // who this is, in attempts and metrics
+    std::map<std::string, std::string> kafka;  // librdkafka settings by its own names, bootstrap.servers among them
+
+    std::string topic;
+    std::vector<RetryTopic> retry_topics;
+    std::string dead_letter_topic;
+    std::string group;
+    std::string retry_group;
+    std::map<std::string, std::string> queue_topics;  // queue name → main topic, for jobs that the worker submits
+
+    DeliverySpec delivery;
+    RetryPolicy retry;
+    bool paused = false;
+
+    int app_port = 4040;             // loopback: progress, submit, pull
+    std::string probe_address = "0.0.0.0";
+    int probe_port = 4041;           // health, metrics, drain
+    std::string drain_token;         // "" means /drain needs none (loopback only)
+    Duration commit_interval = std::chrono::milliseconds(100);
+
+    bool operator==(const SidecarConfig&) const = default;
+};
+
+// The config for `queue` with the names that follow from it; ports, pod and kafka settings are the caller's to fill.
+SidecarConfig sidecar_config_for(const JobQueue& queue);
+
+std::string to_json(const SidecarConfig& config);
+// Every problem in one message, each with its path.
+Result<SidecarConfig> sidecar_config_from_json(std::string_view text);
+
+}  // namespace drover::jobqueue
