@@ -1,0 +1,54 @@
+// Idempotent producer, acks=all, linger 0, murmur2_random. Room: kafka.
+// Owner thread: all calls from one thread. Nothing blocks, except the destructor (flushes for at most 5 s).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/field.h"
+#include "src/base/result.h"
+#include "src/base/time.h"
+#include "src/kafka/settings.h"
+#include "src/kafka/wakeup.h"
+
+namespace drover::kafka {
+
+struct Message {
+    std::string_view topic;
+    std::optional<std::string_view> key;
+    std::optional<std::string_view> value;
+    std::span<const Field> headers;
+};
+
+struct Acknowledged {
+    int partition = 0;
+    std::int64_t offset = 0;
+    Time timestamp{};  // the broker's where the topic has LogAppendTime
+};
+
+struct Delivery {
+    std::uint64_t token = 0;        // of the produce() call
+    Result<Acknowledged> outcome;   // too_large: no broker will ever take it
+};
+
+class Producer {
+public:
+    static Result<std::unique_ptr<Producer>> create(const Settings& settings, Wakeup& wakeup);
+    virtual ~Producer() = default;
+
+    // Everything is copied. An Error means that nothing was queued (a full queue is retryable); else exactly one
+    // Delivery with the token follows.
+    virtual Result<void> produce(const Message& message, std::uint64_t token) = 0;
+
+    // Deliveries since the last call. A fatal producer is made anew here; what it had queued fails as retryable.
+    virtual std::vector<Delivery> poll() = 0;
+    virtual std::vector<ClientError> troubles() = 0;  // since the last call
+    virtual std::size_t in_flight() const = 0;        // produced, without their Delivery yet
+};
+
+}  // namespace drover::kafka
