@@ -1,0 +1,68 @@
+// A listening port. Room: http. Over Boost.Beast: keep-alive, limits on sizes, times and connections, graceful stop.
+//
+// Owner thread: that of the executor; nothing blocks.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include "src/base/field.h"
+#include "src/base/result.h"
+
+namespace drover::http {
+
+struct Request {
+    std::string method;         // upper case
+    std::string path;           // decoded, without the query
+    std::string query;          // as it came
+    std::vector<Field> headers; // names in lower case
+    std::string body;
+
+    std::string_view header(std::string_view lower_case_name) const;  // the first of that name, or ""
+};
+
+struct Response {
+    int status = 200;
+    std::vector<Field> headers;  // content-type among them; content-length is added
+    std::string body;
+};
+
+Response json_response(int status, std::string body);
+// RFC 9457 application/problem+json.
+Response problem(int status, std::string_view title, std::string_view detail);
+
+struct ServerOptions {
+    std::string address = "127.0.0.1";
+    std::uint16_t port = 0;  // 0: any, see Server::port()
+    std::size_t max_body_bytes = 1024 * 1024;   // more gets a 413 problem
+    std::size_t max_head_bytes = 32 * 1024;     // more gets a 431
+    std::size_t max_connections = 1024;         // more are closed at once
+    std::chrono::milliseconds read_timeout{10'000};   // for a whole request, from its first byte
+    std::chrono::milliseconds idle_timeout{60'000};   // between requests
+};
+
+class Server {
+public:
+    // May be called at once or later, once, on the owner thread; after the connection has gone it does nothing.
+    using Reply = std::function<void(Response)>;
+    using Handler = std::function<void(Request, Reply)>;
+
+    // Listens at once. An `unavailable` Error names the address that is taken.
+    static Result<std::unique_ptr<Server>> listen(boost::asio::any_io_executor executor, const ServerOptions& options,
+                                                  Handler handler);
+    virtual ~Server() = default;
+
+    virtual std::uint16_t port() const = 0;
+    // Takes no more connections or requests; those being answered are finished. `stopped` is called when none is left.
+    virtual void stop(std::function<void()> stopped) = 0;
+};
+
+}  // namespace drover::http
