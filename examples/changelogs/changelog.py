@@ -76,7 +76,11 @@ def read_changelog(text: bytes, package: str) -> dict:
 
 
 _CVE = re.compile(rb"CVE-(?:19|20)\d\d-\d{4,7}(?!\d)")
-_YEAR = re.compile(rb"(?<![\d.])(?:19[89]\d|20[0-3]\d)(?![\d.]\d)(?!\d)|(?<!\d)(?:19[89]\d|20[0-3]\d)(?=[01]\d[0-3]\d(?!\d))")
+# A year by itself, or that of a date without separators, as 20190302. 2.2020 and 2020.1 are versions.
+_YEAR = re.compile(
+    rb"(?<![\d.])(?:19[89]\d|20[0-3]\d)(?![\d.]\d)(?!\d)"
+    rb"|(?<!\d)(?:19[89]\d|20[0-3]\d)(?=[01]\d[0-3]\d(?!\d))"
+)
 
 
 def _opening(text: bytes) -> str:
@@ -168,7 +172,8 @@ _RELEASE = re.compile(
     [ \t]{0,2}(?:<[^>\n]{1,60}>|[#=*\[(_-]){0,6}[ \t]*          # marks before a heading
     (?P<date>(?:19|20)\d\d-\d\d-\d\d[:,]?[ \t]+(?:-[ \t]+)?)?
     (?P<name>(?:[A-Za-z"'][\w.+/"':!-]*[ \t]+){0,4}?)
-    [\[(]?[vVrR]?(?:[A-Za-z]\w*[-_/]){0,3}(?P<version>\d+(?:[._]\d+)+[\w.+~-]*|(?<=[Vv]ersion[ ])\d+|(?<=[Rr]elease[ ])\d+)
+    [\[(]?[vVrR]?(?:[A-Za-z]\w*[-_/]){0,3}
+    (?P<version>\d+(?:[._]\d+)+[\w.+~-]*|(?<=[Vv]ersion[ ])\d+|(?<=[Rr]elease[ ])\d+)
     (?P<rest>[^\n]{0,100})(?=\n|\Z)""",
     re.VERBOSE,
 )
@@ -176,9 +181,10 @@ _TAG = re.compile(rb"<[^>]*>")
 _WORD = re.compile(rb"[A-Za-z0-9][\w.]*")
 _VERSION_WORD = re.compile(rb"[vV]?\d")
 _PLAIN_WORDS = set(
-    b"to and in is the a as of release releases released version final stable alpha beta rc changes news notes not yet".split()
+    b"to and in is the a as of not yet release releases released version final stable alpha beta rc changes news notes"
+    .split()
 )
-_DATE_BELOW = re.compile(rb"(?:\s|[-=~^*_#])*(?:<[^>\n]*>)*(?:Released?|Date|Release date)?\b[^\n\w]*[^\n]{0,50}", re.IGNORECASE)
+_DATE_BELOW = re.compile(rb"[\s=~^*_#-]*(?:<[^>\n]*>)*[^\n]{0,60}")
 _DATE = re.compile(
     rb"(?:19[89]\d|20[0-3]\d)[-/.]\d{1,2}[-/.]\d{1,2}"
     rb"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b[^\n]{0,24}(?:19[89]\d|20[0-3]\d)",
