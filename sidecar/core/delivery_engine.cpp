@@ -1,0 +1,577 @@
+#include "sidecar/core/delivery_engine.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace drover::sidecar {
+namespace {
+
+using namespace std::chrono_literals;
+using Verdict = Outcome::Verdict;
+using How = action::Settled::How;
+
+constexpr Duration first_probe_backoff = 20ms, longest_probe_backoff = 1s;
+constexpr Duration first_write_backoff = 100ms, longest_write_backoff = 5s;
+constexpr std::size_t most_taken_at_once = 32;
+// Fetching stops at three quarters of what the map has room for; attempts and counters take at most a quarter.
+constexpr std::size_t map_bytes_limit = jobqueue::max_commit_metadata_bytes / 4 * 3 * 3 / 4 * 3 / 4;
+
+[[noreturn]] void broken(const char* what) {
+    std::fprintf(stderr, "delivery engine: %s\n", what);
+    std::abort();
+}
+
+Slot slot_of(Lease lease) { return static_cast<Slot>(lease & 0xffff'ffff); }
+std::uint32_t handovers_of(Lease lease) { return static_cast<std::uint32_t>(lease >> 32); }
+Lease lease_of(Slot slot, std::uint32_t handovers) { return static_cast<Lease>(handovers) << 32 | slot; }
+
+Duration backoff(Duration first, Duration longest, int failures) {
+    return std::min(longest, first * (std::int64_t{1} << std::clamp(failures - 1, 0, 20)));
+}
+
+// What a due time says in milliseconds must not lie before it.
+Time whole_millis(Time time) { return std::chrono::ceil<std::chrono::milliseconds>(time); }
+
+}  // namespace
+
+DeliveryEngine::Partition::Partition(const event::Assigned& assigned)
+    : tracker(assigned.committed, assigned.metadata.finished),
+      retry_step(assigned.retry_step),
+      busy_micros(assigned.metadata.busy_micros),
+      completions(assigned.metadata.completions) {
+    for (const auto& [offset, made] : assigned.metadata.attempts) attempts[offset] = made;
+}
+
+DeliveryEngine::DeliveryEngine(EngineConfig config, std::uint64_t seed)
+    : config_(std::move(config)), random_state_(seed), allowed_(config_.concurrency), paused_(config_.paused) {}
+
+std::span<Action> DeliveryEngine::step(Event event, Time now) {
+    now_ = std::max(now_, now);
+    actions_.clear();
+    std::visit([this](auto& happened) { on(happened); }, event);
+    wake_due_jobs();
+    abort_expired();
+    probe_worker();
+    hand_over();
+    commit_dirty();
+    finish_revokes();
+    finish_drain();
+    return actions_;
+}
+
+std::optional<Time> DeliveryEngine::next_wakeup() const {
+    Time at = Time::max();
+    if (!delayed_.empty()) at = std::min(at, delayed_.begin()->first);
+    if (in_flight_ > 0) at = std::min(at, next_expiry_);
+    if (worker_ == Worker::unreachable) at = std::min(at, probe_at_);
+    if (dirty_ > 0) at = std::min(at, next_commit_);
+    if (at == Time::max()) return std::nullopt;
+    return at;
+}
+
+std::size_t DeliveryEngine::room(AssignmentId assignment) const {
+    if (!has_room()) return 0;
+    const auto found = partitions_.find(assignment);
+    if (found == partitions_.end() || found->second.revoking) return 0;
+    const Partition& partition = found->second;
+    if (partition.held_jobs >= config_.held_jobs || partition.held_bytes >= held_share()) return 0;
+    if (partition.tracker.map_bytes_bound() > map_bytes_limit) return 0;
+    return std::min({ready_limit() - ready_.size(), config_.held_jobs - partition.held_jobs, most_taken_at_once});
+}
+
+bool DeliveryEngine::has_room() const { return !draining_ && ready_.size() < ready_limit(); }
+
+std::optional<BlockedKey> DeliveryEngine::blocked_key() const {
+    if (config_.ordering == jobqueue::Ordering::none) return std::nullopt;
+    for (const auto& [id, partition] : partitions_) {
+        const bool full = partition.held_jobs >= config_.held_jobs || partition.held_bytes >= held_share() ||
+                          partition.tracker.map_bytes_bound() > map_bytes_limit;
+        if (!full || partition.sequences.empty()) continue;
+        const auto longest = std::ranges::max_element(
+            partition.sequences, {}, [](const auto& entry) { return entry.second.jobs.size(); });
+        const auto& jobs = longest->second.jobs;
+        return BlockedKey{id, jobs.front(), jobs.size() - 1};
+    }
+    return std::nullopt;
+}
+
+// --- events
+
+void DeliveryEngine::on(event::Assigned& assigned) {
+    if (!partitions_.try_emplace(assigned.assignment, assigned).second) broken("an assignment's number came twice");
+}
+
+void DeliveryEngine::on(event::Revoking& revoking) {
+    const auto found = partitions_.find(revoking.assignment);
+    if (found == partitions_.end() || found->second.revoking) return;
+    found->second.revoking = true;
+    ++revoking_;
+    drop_waiting(revoking.assignment);
+}
+
+void DeliveryEngine::on(event::Lost& lost) {
+    const auto found = partitions_.find(lost.assignment);
+    if (found == partitions_.end()) return;
+    drop_waiting(lost.assignment);
+    for (Slot slot = 0; slot < jobs_.size(); ++slot) {
+        const Job& job = jobs_[slot];
+        if (job.assignment != lost.assignment) continue;
+        if (job.state == State::in_flight) actions_.push_back(action::Abort{lease_of(slot, job.handovers)});
+        if (job.state == State::write_waits) {
+            delayed_.erase({job.wake_at, slot});
+            settle(slot, How::dropped);
+        }
+    }
+    if (found->second.dirty) --dirty_;
+    if (found->second.revoking) --revoking_;
+    partitions_.erase(found);
+}
+
+void DeliveryEngine::on(event::Arrived& arrived) {
+    if (arrived.slot >= jobs_.size()) jobs_.resize(arrived.slot + 1);
+    Job& job = jobs_[arrived.slot];
+    if (job.state != State::free) broken("a record arrived in a slot that is in use");
+
+    const auto found = partitions_.find(arrived.assignment);
+    if (found == partitions_.end() || found->second.revoking) {
+        actions_.push_back(action::Settled{arrived.slot, How::dropped});
+        return;
+    }
+    Partition& partition = found->second;
+    const std::int64_t committable = partition.tracker.committable();
+    const OffsetTracker::Receipt receipt = partition.tracker.received(arrived.offset);
+    if (partition.tracker.committable() != committable) mark_dirty(partition);
+    if (receipt != OffsetTracker::Receipt::fresh) {
+        actions_.push_back(action::Settled{arrived.slot, How::repeated});
+        return;
+    }
+
+    job = Job{.state = State::free,
+              .assignment = arrived.assignment,
+              .offset = arrived.offset,
+              .bytes = arrived.bytes,
+              .handovers = job.handovers,
+              .attempts_made = std::max(arrived.attempts_made, 0),
+              .max_attempts = std::max(arrived.max_attempts.value_or(config_.retry.max_attempts), 1),
+              .timeout = arrived.timeout.value_or(config_.timeout),
+              .due_at = arrived.due_at.value_or(Time{}),
+              .appended_at = arrived.appended_at,
+              .deadline = arrived.deadline};
+    if (const auto made = partition.attempts.find(arrived.offset); made != partition.attempts.end()) {
+        job.attempts_made = std::max(job.attempts_made, made->second);
+    }
+    ++partition.unsettled;
+    enter(arrived.slot, State::parked);
+    if (arrived.unfit) return bury(arrived.slot, std::move(*arrived.unfit), false);
+    if (job.attempts_made >= job.max_attempts) {
+        return bury(arrived.slot,
+                    {.error_class = "AttemptsExhausted",
+                     .message = std::to_string(job.attempts_made) + " of " + std::to_string(job.max_attempts) +
+                                " attempts were made before"},
+                    false);
+    }
+    if (config_.ordering == jobqueue::Ordering::partition) job.sequence = 0;
+    if (config_.ordering == jobqueue::Ordering::key) job.sequence = arrived.key;
+    if (job.sequence) {
+        auto& waiting = partition.sequences[*job.sequence].jobs;
+        waiting.push_back(arrived.slot);
+        if (waiting.size() > 1) return;
+    }
+    offer(arrived.slot);
+}
+
+void DeliveryEngine::on(event::ReachedEnd& end) {
+    const auto found = partitions_.find(end.assignment);
+    if (found == partitions_.end()) return;
+    OffsetTracker& tracker = found->second.tracker;
+    const std::int64_t committable = tracker.committable();
+    tracker.reached_end(end.offset);
+    if (tracker.committable() != committable) mark_dirty(found->second);
+}
+
+void DeliveryEngine::on(event::Answered& answered) {
+    const Slot slot = slot_of(answered.lease);
+    if (slot >= jobs_.size()) return;
+    Job& job = jobs_[slot];
+    if (job.state != State::in_flight || job.handovers != handovers_of(answered.lease)) return;
+
+    const Duration busy = now_ - job.handed_over_at;
+    job.busy += busy;
+    Outcome& outcome = answered.outcome;
+    Partition* partition = partition_of(job);
+    if (partition == nullptr) return settle(slot, How::dropped);
+    if (outcome.verdict == Verdict::not_delivered) {
+        worker_is_unreachable();
+        return give_back(slot);
+    }
+    if (outcome.verdict == Verdict::aborted && !job.timed_out) return give_back(slot);
+
+    probe_backoff_ = Duration{0};
+    partition->busy_micros += static_cast<std::uint64_t>(busy.count());
+    ++partition->completions;
+    if (outcome.verdict == Verdict::done) {
+        allowed_ = std::min<double>(config_.concurrency, allowed_ + 1 / allowed_);
+        return settle(slot, How::completed);
+    }
+    if (outcome.overloaded && job.handed_over_at >= lowered_at_) {  // once for all that were in flight together
+        allowed_ = std::max(1.0, allowed_ / 2);
+        lowered_at_ = now_;
+    }
+    if (outcome.verdict == Verdict::aborted) {
+        const bool at_deadline = job.deadline && now_ >= *job.deadline;
+        const auto waited = std::chrono::round<std::chrono::milliseconds>(now_ - job.handed_over_at);
+        outcome = {.verdict = Verdict::retry,
+                   .cause = {.error_class = at_deadline ? "DeadlineExceeded" : "Timeout",
+                             .message = "no answer within " + std::to_string(waited.count()) + " ms"}};
+    }
+    if (outcome.verdict == Verdict::dead) {
+        ++job.attempts_made;
+        return bury(slot, std::move(outcome.cause), true);
+    }
+    fail(slot, std::move(outcome));
+}
+
+void DeliveryEngine::on(event::Written& written) {
+    if (written.slot >= jobs_.size()) return;
+    Job& job = jobs_[written.slot];
+    if (job.state != State::writing) return;
+    if (partition_of(job) == nullptr) return settle(written.slot, How::dropped);
+    const auto* retried = std::get_if<action::WriteRetry>(&job.letter);
+    if (retried == nullptr) return settle(written.slot, How::dead_lettered);
+    settle(written.slot, retried->why == action::WriteRetry::Why::failed ? How::retried : How::moved);
+}
+
+void DeliveryEngine::on(event::WriteFailed& failed) {
+    if (failed.slot >= jobs_.size()) return;
+    Job& job = jobs_[failed.slot];
+    if (job.state != State::writing) return;
+    if (partition_of(job) == nullptr) return settle(failed.slot, How::dropped);
+    if (failed.too_large) {
+        if (std::holds_alternative<action::WriteRetry>(job.letter)) {
+            return bury(failed.slot,
+                        {.error_class = "RetryTooLarge",
+                         .message = "the retry topic takes no record of this size: " +
+                                    std::get<action::WriteRetry>(job.letter).cause.message},
+                        true);
+        }
+        auto& letter = std::get<action::WriteDeadLetter>(job.letter);
+        if (!letter.without_payload) {
+            letter.without_payload = true;
+            return write(failed.slot, std::move(job.letter));
+        }
+    }
+    ++job.write_failures;
+    delay(failed.slot, State::write_waits, now_ + backoff(first_write_backoff, longest_write_backoff, job.write_failures));
+}
+
+void DeliveryEngine::on(event::Committed& committed) {
+    const auto found = partitions_.find(committed.assignment);
+    if (found == partitions_.end()) return;
+    Partition& partition = found->second;
+    partition.committing = false;
+    if (!committed.ok) {
+        partition.commit_at = now_ + config_.commit_interval;
+        mark_dirty(partition);
+    }
+}
+
+void DeliveryEngine::on(event::WorkerProbed& probed) {
+    if (worker_ != Worker::probing) return;
+    if (probed.reachable) {
+        worker_ = Worker::reachable;
+    } else {
+        worker_is_unreachable();
+    }
+}
+
+void DeliveryEngine::on(event::Paused& paused) { paused_ = paused.paused; }
+
+void DeliveryEngine::on(event::Drain&) { draining_ = true; }
+
+// --- what happens to a job
+
+bool DeliveryEngine::retries_in_place() const { return stays_in_order() || config_.retry_steps.empty(); }
+
+DeliveryEngine::Partition* DeliveryEngine::partition_of(const Job& job) {
+    const auto found = partitions_.find(job.assignment);
+    return found == partitions_.end() ? nullptr : &found->second;
+}
+
+// One partition that stands still must not take the others' memory.
+std::size_t DeliveryEngine::held_share() const {
+    return std::max<std::size_t>(config_.held_bytes / std::max<std::size_t>(partitions_.size(), 1), 1);
+}
+
+// Enough to fill every slot again in one turn; what is not taken stays with the fetcher.
+std::size_t DeliveryEngine::ready_limit() const { return std::max<std::size_t>(2 * static_cast<std::size_t>(config_.concurrency), 16); }
+
+void DeliveryEngine::enter(Slot slot, State state) {
+    Job& job = jobs_[slot];
+    const auto held = [](State s) { return s == State::parked || s == State::delayed || s == State::ready; };
+    const auto written = [](State s) { return s == State::writing || s == State::write_waits; };
+    const int held_by = static_cast<int>(held(state)) - static_cast<int>(held(job.state));
+    if (held_by != 0) {
+        held_jobs_ += static_cast<std::size_t>(held_by);
+        if (Partition* partition = partition_of(job)) {
+            partition->held_jobs += static_cast<std::size_t>(held_by);
+            partition->held_bytes += held_by > 0 ? job.bytes : -job.bytes;
+        }
+    }
+    if (state == State::in_flight) ++in_flight_;
+    if (job.state == State::in_flight) --in_flight_;
+    writing_ += static_cast<std::size_t>(static_cast<int>(written(state)) - static_cast<int>(written(job.state)));
+    job.state = state;
+}
+
+void DeliveryEngine::offer(Slot slot) {
+    Job& job = jobs_[slot];
+    if (job.deadline && *job.deadline <= std::max(now_, job.due_at)) {
+        return bury(slot,
+                    {.error_class = "DeadlineExceeded",
+                     .message = "the deadline " + format_rfc3339(*job.deadline) + " passed before this try"},
+                    false);
+    }
+    if (job.due_at > now_) {
+        Time look_at = job.due_at;
+        if (!retries_in_place()) {
+            const Duration step = partition_of(job)->retry_step;
+            if (job.due_at - job.appended_at > 2 * step) look_at = job.appended_at + step;
+        }
+        if (look_at > now_) return delay(slot, State::delayed, look_at);
+        return write(slot, action::WriteRetry{slot, step_for(job.due_at - now_), job.attempts_made, job.due_at, {},
+                                              action::WriteRetry::Why::not_due});
+    }
+    enter(slot, State::ready);
+    ready_.push_back(slot);
+}
+
+void DeliveryEngine::delay(Slot slot, State state, Time until) {
+    enter(slot, state);
+    jobs_[slot].wake_at = until;
+    delayed_.emplace(until, slot);
+}
+
+// The app cannot have seen it: first in line again.
+void DeliveryEngine::give_back(Slot slot) {
+    if (partition_of(jobs_[slot])->revoking) return settle(slot, How::dropped);
+    enter(slot, State::ready);
+    ready_.push_front(slot);
+}
+
+void DeliveryEngine::fail(Slot slot, Outcome&& outcome) {
+    Job& job = jobs_[slot];
+    if (outcome.costs_attempt) ++job.attempts_made;
+    if (outcome.costs_attempt && job.attempts_made >= job.max_attempts) return bury(slot, std::move(outcome.cause), true);
+
+    const Duration wait = outcome.wait ? *outcome.wait : retry_delay(config_.retry, job.attempts_made, random_unit());
+    job.due_at = whole_millis(now_ + wait);
+    if (job.deadline && *job.deadline <= job.due_at) {
+        outcome.cause.message = "no try is left before the deadline " + format_rfc3339(*job.deadline) +
+                                "; the last error: " + outcome.cause.error_class + ": " + outcome.cause.message;
+        outcome.cause.error_class = "DeadlineExceeded";
+        return bury(slot, std::move(outcome.cause), true);
+    }
+    if (!retries_in_place()) {
+        return write(slot, action::WriteRetry{slot, step_for(wait), job.attempts_made, job.due_at,
+                                              std::move(outcome.cause),
+                                              outcome.costs_attempt ? action::WriteRetry::Why::failed
+                                                                    : action::WriteRetry::Why::held_back});
+    }
+    Partition& partition = *partition_of(job);
+    partition.attempts[job.offset] = job.attempts_made;
+    mark_dirty(partition);
+    if (partition.revoking) return settle(slot, How::dropped);  // the next owner goes on; the commit tells the attempts
+    delay(slot, State::delayed, job.due_at);
+}
+
+void DeliveryEngine::bury(Slot slot, jobqueue::Cause&& cause, bool tried) {
+    write(slot, action::WriteDeadLetter{slot, jobs_[slot].attempts_made, std::move(cause), tried});
+}
+
+void DeliveryEngine::write(Slot slot, Letter&& letter) {
+    enter(slot, State::writing);
+    jobs_[slot].letter = std::move(letter);
+    std::visit(
+        [this](const auto& kept) {
+            if constexpr (!std::is_same_v<std::decay_t<decltype(kept)>, std::monostate>) actions_.push_back(kept);
+        },
+        jobs_[slot].letter);
+}
+
+void DeliveryEngine::settle(Slot slot, How how) {
+    Job& job = jobs_[slot];
+    Partition* partition = partition_of(job);
+    if (partition != nullptr) {
+        if (how != How::dropped) {
+            if (!partition->tracker.finish(job.offset)) broken("a job was finished twice");
+            partition->attempts.erase(job.offset);
+            mark_dirty(*partition);
+        }
+        --partition->unsettled;
+    }
+    enter(slot, State::free);
+    actions_.push_back(action::Settled{slot, how, job.busy});
+    if (partition != nullptr && job.sequence) next_in_sequence(*partition, slot);
+}
+
+void DeliveryEngine::next_in_sequence(Partition& partition, Slot slot) {
+    const auto sequence = partition.sequences.find(*jobs_[slot].sequence);
+    if (sequence == partition.sequences.end()) return;  // dropped by a revoke
+    auto& jobs = sequence->second.jobs;
+    if (jobs.front() != slot) broken("a job settled before its turn");
+    jobs.pop_front();
+    if (jobs.empty()) {
+        partition.sequences.erase(sequence);
+    } else {
+        offer(jobs.front());
+    }
+}
+
+// Jobs that nobody has in hand: their next owner fetches them again.
+void DeliveryEngine::drop_waiting(AssignmentId assignment) {
+    Partition& partition = partitions_.at(assignment);
+    partition.sequences.clear();
+    std::erase_if(ready_, [&](Slot slot) { return jobs_[slot].assignment == assignment; });
+    for (Slot slot = 0; slot < jobs_.size(); ++slot) {
+        const Job& job = jobs_[slot];
+        if (job.assignment != assignment) continue;
+        if (job.state == State::delayed) delayed_.erase({job.wake_at, slot});
+        if (job.state == State::parked || job.state == State::delayed || job.state == State::ready) {
+            settle(slot, How::dropped);
+        }
+    }
+}
+
+void DeliveryEngine::mark_dirty(Partition& partition) {
+    if (!partition.dirty) ++dirty_;
+    partition.dirty = true;
+}
+
+void DeliveryEngine::worker_is_unreachable() {
+    if (worker_ == Worker::unreachable) return;
+    worker_ = Worker::unreachable;
+    probe_backoff_ = std::clamp(2 * probe_backoff_, first_probe_backoff, longest_probe_backoff);
+    probe_at_ = now_ + probe_backoff_;
+}
+
+// The shortest step that covers the wait, or the longest there is.
+std::size_t DeliveryEngine::step_for(Duration wait) const {
+    const auto step = std::ranges::lower_bound(config_.retry_steps, wait);
+    return static_cast<std::size_t>(std::min(step, config_.retry_steps.end() - 1) - config_.retry_steps.begin());
+}
+
+// SplitMix64.
+double DeliveryEngine::random_unit() {
+    std::uint64_t z = random_state_ += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1.0p-53;
+}
+
+// --- what every step ends with
+
+void DeliveryEngine::wake_due_jobs() {
+    while (!delayed_.empty() && delayed_.begin()->first <= now_) {
+        const Slot slot = delayed_.begin()->second;
+        delayed_.erase(delayed_.begin());
+        if (jobs_[slot].state == State::delayed) {
+            offer(slot);
+        } else {
+            write(slot, std::move(jobs_[slot].letter));
+        }
+    }
+}
+
+void DeliveryEngine::abort_expired() {
+    if (in_flight_ == 0 || now_ < next_expiry_) return;
+    next_expiry_ = Time::max();
+    for (Slot slot = 0; slot < jobs_.size(); ++slot) {
+        Job& job = jobs_[slot];
+        if (job.state != State::in_flight || job.timed_out) continue;
+        if (job.expires_at <= now_) {
+            job.timed_out = true;
+            actions_.push_back(action::Abort{lease_of(slot, job.handovers)});
+        } else {
+            next_expiry_ = std::min(next_expiry_, job.expires_at);
+        }
+    }
+}
+
+void DeliveryEngine::probe_worker() {
+    if (draining_) return;
+    if (worker_ == Worker::unknown || (worker_ == Worker::unreachable && now_ >= probe_at_)) {
+        worker_ = Worker::probing;
+        actions_.push_back(action::Probe{});
+    }
+}
+
+void DeliveryEngine::hand_over() {
+    if (draining_ || paused_ || worker_ != Worker::reachable) return;
+    while (!ready_.empty() && in_flight_ < static_cast<std::size_t>(allowed_)) {
+        const Slot slot = ready_.front();
+        ready_.pop_front();
+        Job& job = jobs_[slot];
+        if (job.deadline && *job.deadline <= now_) {
+            offer(slot);
+            continue;
+        }
+        enter(slot, State::in_flight);
+        ++job.handovers;
+        job.timed_out = false;
+        job.handed_over_at = now_;
+        job.expires_at = now_ + job.timeout;
+        if (job.deadline) job.expires_at = std::min(job.expires_at, *job.deadline);
+        next_expiry_ = std::min(next_expiry_, job.expires_at);
+        actions_.push_back(
+            action::HandOver{slot, lease_of(slot, job.handovers), job.attempts_made + 1, job.max_attempts});
+    }
+}
+
+void DeliveryEngine::commit(AssignmentId assignment, Partition& partition) {
+    partition.dirty = false;
+    --dirty_;
+    partition.committing = true;
+    jobqueue::CommitMetadata metadata{.finished = partition.tracker.finished_above(),
+                                      .busy_micros = partition.busy_micros,
+                                      .completions = partition.completions};
+    for (const auto& [offset, made] : partition.attempts) {
+        if (offset >= partition.tracker.committable()) metadata.attempts.push_back({offset, made});
+    }
+    actions_.push_back(action::Commit{assignment, partition.tracker.committable(), std::move(metadata)});
+}
+
+void DeliveryEngine::commit_dirty() {
+    const bool idle = draining_ && in_flight_ == 0 && writing_ == 0;
+    if (dirty_ == 0 || (now_ < next_commit_ && !idle)) return;
+    next_commit_ = now_ + config_.commit_interval;
+    for (auto& [id, partition] : partitions_) {
+        if (partition.dirty && !partition.committing && now_ >= partition.commit_at) commit(id, partition);
+    }
+}
+
+void DeliveryEngine::finish_revokes() {
+    if (revoking_ == 0) return;
+    for (auto it = partitions_.begin(); it != partitions_.end();) {
+        auto& [id, partition] = *it;
+        if (!partition.revoking || partition.unsettled > 0 || partition.committing) {
+            ++it;
+        } else if (partition.dirty) {
+            if (now_ >= partition.commit_at) commit(id, partition);
+            ++it;
+        } else {
+            actions_.push_back(action::Release{id});
+            --revoking_;
+            it = partitions_.erase(it);
+        }
+    }
+}
+
+void DeliveryEngine::finish_drain() {
+    if (!draining_ || drained_ || in_flight_ > 0 || writing_ > 0 || dirty_ > 0) return;
+    if (std::ranges::any_of(partitions_, [](const auto& entry) { return entry.second.committing; })) return;
+    drained_ = true;
+    actions_.push_back(action::Drained{});
+}
+
+}  // namespace drover::sidecar

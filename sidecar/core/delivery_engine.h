@@ -1,0 +1,288 @@
+// Decides what a sidecar does next: which job is handed over, what its answer leads to, how far each partition is
+// committed. Pure: it takes events with the time and returns actions; the shell (sidecar/) performs them. Room:
+// sidecar/core.
+//
+// Life of a job, named by the slot in which the shell keeps its record:
+//
+//   Arrived ─► held ──────────► ready ─► in flight ─► (Answered) ─► settled: completed
+//              (not due yet, or   ▲          │
+//              behind its key)    │          ├─► writing a retry or dead letter ─► (Written) ─► settled
+//                                 └──────────┴─► held again: retried in its place, or the app was not there
+//
+// Every Arrived slot is Settled exactly once; until then its record must be kept, and from then on the slot may be used
+// again. Every HandOver is answered by exactly one Answered, an Abort of it too (its verdict is then `aborted`).
+// An assignment's number is used once, so it is its epoch: events that name one that is gone change nothing.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "sidecar/core/offset_tracker.h"
+#include "sidecar/core/outcome.h"
+#include "src/base/time.h"
+#include "src/jobqueue/commit_metadata.h"
+#include "src/jobqueue/resource.h"
+#include "src/jobqueue/retry_policy.h"
+
+namespace drover::sidecar {
+
+using AssignmentId = std::uint32_t;
+using Slot = std::uint32_t;
+using Lease = std::uint64_t;  // of one hand-over: never used twice
+
+struct EngineConfig {
+    jobqueue::Ordering ordering = jobqueue::Ordering::none;
+    jobqueue::RetryPolicy retry;
+    std::vector<Duration> retry_steps;  // of the retry topics, ascending; empty: every retry waits in its place
+    int concurrency = 8;
+    Duration timeout = std::chrono::seconds(30);
+    Duration commit_interval = std::chrono::milliseconds(100);
+    std::size_t held_bytes = 16 * 1024 * 1024;  // records kept in memory beside those in flight, over all partitions
+    std::size_t held_jobs = 1024;               // per partition
+    bool paused = false;
+};
+
+namespace event {
+struct Assigned {
+    AssignmentId assignment = 0;
+    std::int64_t committed = 0;
+    jobqueue::CommitMetadata metadata;
+    Duration retry_step{0};  // of the topic; zero: the main topic
+};
+struct Revoking { AssignmentId assignment = 0; };  // finish, commit, then Release follows
+struct Lost { AssignmentId assignment = 0; };      // somebody else's already: drop everything
+struct Arrived {
+    AssignmentId assignment = 0;
+    Slot slot = 0;
+    std::int64_t offset = 0;
+    std::size_t bytes = 0;                        // that keeping it takes
+    std::optional<std::uint64_t> key;             // hash of the record's key
+    int attempts_made = 0;
+    std::optional<int> max_attempts;              // where the job has its own
+    std::optional<Duration> timeout;
+    std::optional<Time> due_at, deadline;
+    Time appended_at{};                           // the record's timestamp
+    std::unique_ptr<jobqueue::Cause> unfit;       // set: to the dead letters with it, without a try
+};
+struct ReachedEnd { AssignmentId assignment = 0; std::int64_t offset = 0; };
+struct Answered { Lease lease = 0; Outcome outcome; };
+struct Written { Slot slot = 0; };
+struct WriteFailed { Slot slot = 0; bool too_large = false; };
+struct Committed { AssignmentId assignment = 0; bool ok = true; };
+struct WorkerProbed { bool reachable = false; };
+struct Paused { bool paused = true; };
+struct Drain {};  // hand nothing over any more; Drained follows when everything is finished and committed
+struct Tick {};   // time has passed
+}  // namespace event
+
+using Event = std::variant<event::Assigned, event::Revoking, event::Lost, event::Arrived, event::ReachedEnd,
+                           event::Answered, event::Written, event::WriteFailed, event::Committed, event::WorkerProbed,
+                           event::Paused, event::Drain, event::Tick>;
+
+namespace action {
+struct HandOver {
+    Slot slot = 0;
+    Lease lease = 0;
+    int attempt = 1;
+    int max_attempts = 1;
+};
+struct Abort { Lease lease = 0; };
+struct WriteRetry {
+    Slot slot = 0;
+    std::size_t step = 0;  // index into EngineConfig::retry_steps
+    int attempts_made = 0;
+    Time due_at{};
+    jobqueue::Cause cause;
+    enum class Why { failed, held_back, not_due } why = Why::failed;  // the last two cost no attempt
+};
+struct WriteDeadLetter {
+    Slot slot = 0;
+    int attempts_made = 0;
+    jobqueue::Cause cause;
+    bool tried = true;             // false: dead without this attempt
+    bool without_payload = false;  // the record is too large even for that topic
+};
+struct Settled {
+    Slot slot = 0;
+    enum class How {
+        completed,
+        retried,        // its retry record is safe
+        dead_lettered,  // its dead letter is safe
+        moved,          // its record went on to another retry step, no attempt used
+        repeated,       // was finished before
+        dropped,        // the partition is no longer ours, or will not be: another owner gets it
+    } how = How::completed;
+    Duration busy{0};  // in flight, in all tries here
+};
+struct Commit {
+    AssignmentId assignment = 0;
+    std::int64_t offset = 0;
+    jobqueue::CommitMetadata metadata;
+};
+struct Release { AssignmentId assignment = 0; };
+struct Probe {};
+struct Drained {};
+}  // namespace action
+
+using Action = std::variant<action::HandOver, action::Abort, action::WriteRetry, action::WriteDeadLetter,
+                            action::Settled, action::Commit, action::Release, action::Probe, action::Drained>;
+
+// What a person wants to know when jobs stand still.
+struct BlockedKey {
+    AssignmentId assignment = 0;
+    Slot slot = 0;  // the job that everything behind it waits for
+    std::size_t waiting = 0;
+};
+
+class DeliveryEngine {
+public:
+    // `seed` starts the jitter's pseudo-random sequence.
+    DeliveryEngine(EngineConfig config, std::uint64_t seed);
+
+    // The actions are valid until the next call. Time never goes backwards; an earlier `now` reads as the latest seen.
+    std::span<Action> step(Event event, Time now);
+
+    // When to step(Tick) at the latest; nothing when there is nothing to wait for.
+    std::optional<Time> next_wakeup() const;
+
+    // How many records of this assignment may be taken now: back-pressure is not taking.
+    std::size_t room(AssignmentId assignment) const;
+    bool has_room() const;  // false: no assignment has any
+
+    std::size_t in_flight() const { return in_flight_; }
+    std::size_t held() const { return held_jobs_; }
+    std::size_t ready() const { return ready_.size(); }
+    bool worker_reachable() const { return worker_ == Worker::reachable; }
+    std::optional<BlockedKey> blocked_key() const;
+
+private:
+    enum class State { free, parked, delayed, ready, in_flight, writing, write_waits };
+    enum class Worker { unknown, probing, unreachable, reachable };
+
+    struct Sequence {  // the jobs of one key, in order; the head has its turn
+        std::deque<Slot> jobs;
+    };
+
+    struct Partition {
+        explicit Partition(const event::Assigned& assigned);
+        OffsetTracker tracker;
+        Duration retry_step{0};
+        std::map<std::int64_t, int> attempts;  // of jobs retried in their place
+        std::uint64_t busy_micros = 0;
+        std::uint64_t completions = 0;
+        std::unordered_map<std::uint64_t, Sequence> sequences;
+        std::size_t unsettled = 0;   // jobs that arrived and are not settled
+        std::size_t held_bytes = 0;  // of those that are neither in flight nor being written
+        std::size_t held_jobs = 0;
+        Time commit_at{};            // no commit before: the last one failed
+        bool dirty = false;          // there is something to commit
+        bool committing = false;
+        bool revoking = false;
+    };
+
+    // What is to be written about a job that will not go on here.
+    using Letter = std::variant<std::monostate, action::WriteRetry, action::WriteDeadLetter>;
+
+    struct Job {
+        State state = State::free;
+        AssignmentId assignment = 0;
+        std::int64_t offset = 0;
+        std::size_t bytes = 0;
+        std::optional<std::uint64_t> sequence;
+        std::uint32_t handovers = 0;  // the upper half of the lease
+        int attempts_made = 0;
+        int max_attempts = 1;
+        Duration timeout{0};
+        Time due_at{};
+        Time appended_at{};
+        std::optional<Time> deadline;
+        Time wake_at{};  // of delayed and write_waits
+        Time handed_over_at{}, expires_at{};
+        Duration busy{0};
+        bool timed_out = false;
+        int write_failures = 0;
+        Letter letter;
+    };
+
+    void on(event::Assigned&);
+    void on(event::Revoking&);
+    void on(event::Lost&);
+    void on(event::Arrived&);
+    void on(event::ReachedEnd&);
+    void on(event::Answered&);
+    void on(event::Written&);
+    void on(event::WriteFailed&);
+    void on(event::Committed&);
+    void on(event::WorkerProbed&);
+    void on(event::Paused&);
+    void on(event::Drain&);
+    void on(event::Tick&) {}
+
+    bool retries_in_place() const;
+    bool stays_in_order() const { return config_.ordering != jobqueue::Ordering::none; }
+    Partition* partition_of(const Job& job);
+    std::size_t held_share() const;
+    std::size_t ready_limit() const;
+
+    void enter(Slot slot, State state);  // every change of state, with the counts that follow it
+    void offer(Slot slot);               // the job's turn has come: ready, delayed until due, moved on or buried
+    void delay(Slot slot, State state, Time until);
+    void give_back(Slot slot);
+    void fail(Slot slot, Outcome&& outcome);
+    void bury(Slot slot, jobqueue::Cause&& cause, bool tried);
+    void write(Slot slot, Letter&& letter);
+    void settle(Slot slot, action::Settled::How how);
+    void next_in_sequence(Partition& partition, Slot slot);
+    void drop_waiting(AssignmentId assignment);
+    void mark_dirty(Partition& partition);
+    void commit(AssignmentId assignment, Partition& partition);
+    void worker_is_unreachable();
+    std::size_t step_for(Duration wait) const;
+    double random_unit();
+
+    void wake_due_jobs();
+    void abort_expired();
+    void probe_worker();
+    void hand_over();
+    void commit_dirty();
+    void finish_revokes();
+    void finish_drain();
+
+    EngineConfig config_;
+    std::uint64_t random_state_;
+    Time now_{};
+    std::vector<Action> actions_;
+
+    std::vector<Job> jobs_;  // by slot
+    std::unordered_map<AssignmentId, Partition> partitions_;
+    std::deque<Slot> ready_;
+    std::set<std::pair<Time, Slot>> delayed_;
+    std::size_t in_flight_ = 0;
+    std::size_t held_jobs_ = 0;
+    std::size_t writing_ = 0;  // and waiting to be written again
+    std::size_t dirty_ = 0;    // partitions
+    std::size_t revoking_ = 0;
+
+    double allowed_;     // jobs in flight, ≤ concurrency: less while the app is overloaded
+    Time lowered_at_{};  // when it was lowered last
+    Worker worker_ = Worker::unknown;
+    Time probe_at_{};
+    Duration probe_backoff_{0};
+    Time next_expiry_ = Time::max();  // no job in flight expires before
+    Time next_commit_{};
+    bool paused_ = false;
+    bool draining_ = false;
+    bool drained_ = false;
+};
+
+}  // namespace drover::sidecar
