@@ -1,0 +1,94 @@
+"""What both brokers' modules need from the operating system: processes that end with the one that started them, loopback
+ports that nobody else takes, and running a command between a start and a stop."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def dependency(script):
+    """Runs a script of deps/, which prints the path of what it has made sure is there."""
+    return pathlib.Path(subprocess.run([ROOT / "deps" / script], check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+
+
+def end_with_parent():
+    """For Popen's preexec_fn: the child gets SIGKILL when this process ends, even when that was a SIGKILL too."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def wait_until(condition, what, seconds=120):
+    """Waits for the thing itself; the limit is only there so that a broken platform ends in a message."""
+    end = time.monotonic() + seconds
+    while not (result := condition()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"after {seconds} s there is still no {what}")
+        time.sleep(0.02)
+    return result
+
+
+def reserve_ports(count):
+    """Sockets bound to free loopback ports outside the range that outgoing connections take theirs from.
+
+    They never listen, so while they are open a server that sets SO_REUSEADDR, as Java and Go do, can have the port and
+    another reserve_ports cannot: a broker that was killed finds its port free again.
+    """
+    low, high = (int(n) for n in pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    candidates = [port for port in range(10000, 65536) if not low <= port <= high] or list(range(10000, 65536))
+    random.shuffle(candidates)
+    reserved = []
+    for port in candidates:
+        if len(reserved) == count:
+            break
+        sock = socket.socket()
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            sock.close()
+            continue
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after the bind: itself it must not share
+        reserved.append(sock)
+    if len(reserved) < count:
+        raise RuntimeError(f"there are no {count} free ports on 127.0.0.1")
+    return reserved
+
+
+@contextlib.contextmanager
+def orderly_exit():
+    """SIGTERM, SIGINT and SIGHUP leave the block as an exception, so that what was started in it is stopped."""
+
+    def leave(number, _frame):
+        raise SystemExit(128 + number)
+
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.signal(number, leave) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before):
+            signal.signal(number, handler)
+
+
+def run_command(command, environment):
+    """Runs the command with these variables added; returns its exit code as a shell would see it."""
+    child = subprocess.Popen(command, env={**os.environ, **environment}, preexec_fn=end_with_parent)
+    try:
+        code = child.wait()
+        return code if code >= 0 else 128 - code
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
