@@ -5,6 +5,8 @@
 // happened, in full, and whether the app can have seen the job.
 #pragma once
 
+#include <utility>  // before Boost 1.74's coroutine headers, which forget it
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include "src/base/field.h"
 
@@ -61,9 +63,9 @@ public:
         ~Listener() = default;
     };
 
-    // The listener outlives the client.
-    static std::unique_ptr<JobClient> create(boost::asio::any_io_executor executor, const JobClientOptions& options,
-                                             Listener& listener);
+    // The listener outlives the client. `options.host` is an IP address, else the program is wrong: it aborts.
+    static std::unique_ptr<JobClient> create(boost::asio::io_context::executor_type executor,
+                                             const JobClientOptions& options, Listener& listener);
     virtual ~JobClient() = default;
 
     // `headers` are copied (all valid by is_valid_field, else the program is wrong: it aborts); `body` must stay
@@ -78,7 +80,8 @@ public:
 };
 
 // A header field name (RFC 9110 token) and a value of visible ASCII, spaces and tabs inside: nothing that could end
-// the field or start another.
+// the field or start another; nor one of the fields that frame a message or rule the connection, which the client
+// writes itself.
 bool is_valid_field(const FieldView& field);
 
 }  // namespace drover::http
