@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct FetcherOptions {
     std::size_t queued_bytes = 8 * 1024 * 1024;  // prefetched bytes over all partitions, roughly
     int expected_partitions = 12;                // among which they are divided
     bool read_committed = true;
+    std::string group = "drover.fetcher";  // never joined; where access is limited, one that we may describe
 };
 
 class Fetcher {

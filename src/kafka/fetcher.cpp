@@ -1,0 +1,243 @@
+#include "src/kafka/fetcher.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include "src/kafka/client.h"
+
+namespace drover::kafka {
+
+namespace {
+
+// The partitions at which something arrived. Written by librdkafka's threads, emptied by the owner.
+class Arrivals {
+public:
+    explicit Arrivals(Wakeup& wakeup) : wakeup_(wakeup) {}
+
+    void add(Fetcher::Id id, bool& listed) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (std::exchange(listed, true)) return;
+            ids_.push_back({id, &listed});
+        }
+        wakeup_.notify();
+    }
+
+    void take(std::vector<Fetcher::Id>& out) {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [id, listed] : ids_) {
+            *listed = false;
+            out.push_back(id);
+        }
+        ids_.clear();
+    }
+
+    void forget(Fetcher::Id id) {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(ids_, [id](const auto& entry) { return entry.first == id; });
+    }
+
+private:
+    Wakeup& wakeup_;
+    std::mutex mutex_;
+    std::vector<std::pair<Fetcher::Id, bool*>> ids_;
+};
+
+struct Source {
+    Source(Fetcher::Id id_, TopicPartition partition_, Queue queue_, Arrivals& arrivals_)
+        : id(id_), partition(std::move(partition_)), queue(std::move(queue_)), arrivals(arrivals_) {}
+
+    Fetcher::Id id;
+    TopicPartition partition;
+    Queue queue;
+    Arrivals& arrivals;
+    bool listed = false;  // guarded by arrivals
+
+    void arrived() { arrivals.add(id, listed); }
+};
+
+class LibrdkafkaFetcher final : public Fetcher {
+public:
+    LibrdkafkaFetcher(Client client, Wakeup& wakeup) : client_(std::move(client)), arrivals_(wakeup) {
+        rd_kafka_poll_set_consumer(client_.get());
+        events_ = Queue(rd_kafka_queue_get_consumer(client_.get()));
+        rd_kafka_set_log_queue(client_.get(), events_.get());
+        wake_on_event(events_.get(), wakeup);
+    }
+
+    ~LibrdkafkaFetcher() override {
+        for (const auto& [id, source] : sources_) close(*source);
+        rd_kafka_queue_cb_event_enable(events_.get(), nullptr, nullptr);
+    }
+
+    Result<void> start(Id id, const TopicPartition& partition, std::int64_t offset) override {
+        if (sources_.contains(id)) {
+            return failure(Error::Code::conflict, "fetcher: the number " + std::to_string(id) + " is in use");
+        }
+        Queue queue(rd_kafka_queue_get_partition(client_.get(), partition.topic.c_str(), partition.partition));
+        if (!queue) {
+            return failure(Error::Code::invalid, "fetcher: no queue for " + partition.topic + " partition " +
+                                                     std::to_string(partition.partition));
+        }
+        // Before the assignment: else its first records go to the consumer's queue.
+        rd_kafka_queue_forward(queue.get(), nullptr);
+        auto source = std::make_unique<Source>(id, partition, std::move(queue), arrivals_);
+        rd_kafka_queue_cb_event_enable(
+            source->queue.get(), [](rd_kafka_t*, void* opaque) { static_cast<Source*>(opaque)->arrived(); },
+            source.get());
+        if (auto assigned = assign(partition, offset); !assigned) {
+            close(*source);
+            return assigned;
+        }
+        // What an earlier assignment left in the queue would keep it from ever becoming non-empty: look once.
+        source->arrived();
+        sources_.emplace(id, std::move(source));
+        return {};
+    }
+
+    // Not rd_kafka_seek_partitions: without waiting it reports no error, and a partition whose offset was out of
+    // range, the case that matters most, refuses it.
+    Result<void> seek(Id id, std::int64_t offset) override {
+        const auto found = sources_.find(id);
+        if (found == sources_.end()) return failure(Error::Code::not_found, "fetcher: seek of a stopped partition");
+        Source& source = *found->second;
+        if (auto unassigned = unassign(source.partition); !unassigned) return unassigned;
+        drain(source);
+        auto assigned = assign(source.partition, offset);
+        source.arrived();
+        return assigned;
+    }
+
+    void stop(Id id) override {
+        const auto found = sources_.find(id);
+        if (found == sources_.end()) return;
+        if (auto unassigned = unassign(found->second->partition); !unassigned) {
+            troubles_.push_back({.error = unassigned.error()});
+        }
+        close(*found->second);
+        sources_.erase(found);
+    }
+
+    bool take(Id id, std::size_t max, std::vector<Fetched>& out) override {
+        const auto found = sources_.find(id);
+        if (found == sources_.end()) return false;
+        while (max > 0) {
+            const std::size_t wanted = std::min(max, batch_.size());
+            const auto got = rd_kafka_consume_batch_queue(found->second->queue.get(), 0, batch_.data(), wanted);
+            if (got < 0) return false;
+            for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) append(Record(batch_[i]), batch_[i], out);
+            // Fewer than wanted: librdkafka saw the queue empty under its lock, so the next one is an arrival.
+            if (static_cast<std::size_t>(got) < wanted) return false;
+            max -= static_cast<std::size_t>(got);
+        }
+        return true;
+    }
+
+    void ready(std::vector<Id>& out) override { arrivals_.take(out); }
+
+    std::vector<ClientError> serve() override {
+        while (const Event event{rd_kafka_queue_poll(events_.get(), 0)}) {
+            if (auto error = client_error(client_.get(), event.get())) troubles_.push_back(std::move(*error));
+        }
+        return std::exchange(troubles_, {});
+    }
+
+private:
+    Result<void> assign(const TopicPartition& partition, std::int64_t offset) {
+        const PartitionList list = list_of({partition});
+        list->elems[0].offset = offset == earliest ? RD_KAFKA_OFFSET_BEGINNING : offset;
+        if (const ApiError error{rd_kafka_incremental_assign(client_.get(), list.get())}) {
+            return tl::unexpected(to_error(error.get(), "fetching " + partition.topic));
+        }
+        return {};
+    }
+
+    Result<void> unassign(const TopicPartition& partition) {
+        const PartitionList list = list_of({partition});
+        if (const ApiError error{rd_kafka_incremental_unassign(client_.get(), list.get())}) {
+            return tl::unexpected(to_error(error.get(), "to stop fetching " + partition.topic));
+        }
+        return {};
+    }
+
+    // The callback is removed under the lock it is called under: none runs afterwards.
+    void close(Source& source) {
+        rd_kafka_queue_cb_event_enable(source.queue.get(), nullptr, nullptr);
+        arrivals_.forget(source.id);
+        drain(source);
+    }
+
+    // One message left behind would keep rd_kafka_destroy() waiting for ever.
+    void drain(Source& source) {
+        for (;;) {
+            const auto got = rd_kafka_consume_batch_queue(source.queue.get(), 0, batch_.data(), batch_.size());
+            for (std::size_t i = 0; got > 0 && i < static_cast<std::size_t>(got); ++i) {
+                rd_kafka_message_destroy(batch_[i]);
+            }
+            if (got < static_cast<std::ptrdiff_t>(batch_.size())) return;
+        }
+    }
+
+    static void append(Record record, const rd_kafka_message_t* message, std::vector<Fetched>& out) {
+        switch (message->err) {
+            case RD_KAFKA_RESP_ERR_NO_ERROR: out.emplace_back(std::move(record)); return;
+            case RD_KAFKA_RESP_ERR__PARTITION_EOF: out.emplace_back(ReachedEnd{message->offset}); return;
+            case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+            case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+                out.emplace_back(OffsetOutOfRange{rd_kafka_message_errstr(message)});
+                return;
+            default: out.emplace_back(Failed{to_error(message->err, rd_kafka_message_errstr(message))}); return;
+        }
+    }
+
+    // Destroyed from below: the queues before their client.
+    Client client_;
+    Arrivals arrivals_;
+    Queue events_;
+    std::unordered_map<Id, std::unique_ptr<Source>> sources_;
+    std::vector<ClientError> troubles_;
+    std::array<rd_kafka_message_t*, 256> batch_{};
+};
+
+Settings owned_settings(const FetcherOptions& options) {
+    constexpr std::size_t KiB = 1024;
+    // librdkafka counts its prefetch per queue, so per partition, and goes over it by at most one fetch.
+    const auto partitions = static_cast<std::size_t>(std::max(options.expected_partitions, 1));
+    const std::size_t per_partition = std::max(options.queued_bytes / partitions, 64 * KiB);
+    // A record keeps the whole response that it came in, so that is kept small; what is larger still comes, alone.
+    const std::size_t per_fetch = std::clamp(per_partition, 64 * KiB, 1024 * KiB);
+    return {
+        {"group.id", options.group},
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"auto.offset.reset", "error"},
+        {"enable.partition.eof", "true"},
+        {"isolation.level", options.read_committed ? "read_committed" : "read_uncommitted"},
+        {"allow.auto.create.topics", "false"},
+        {"fetch.queue.backoff.ms", "10"},
+        {"queued.min.messages", "1000"},
+        {"queued.max.messages.kbytes", std::to_string(per_partition / KiB)},
+        {"fetch.message.max.bytes", std::to_string(per_fetch)},
+        {"fetch.max.bytes", std::to_string(per_fetch)},
+        {"message.max.bytes", std::to_string(per_fetch)},  // librdkafka raises fetch.max.bytes to it
+        // A partition that was full joins the next fetch only: this long it may wait for one that found nothing.
+        {"fetch.wait.max.ms", "100"},
+    };
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Fetcher>> Fetcher::create(const Settings& settings, const FetcherOptions& options,
+                                                 Wakeup& wakeup) {
+    auto configuration = configure(settings, owned_settings(options));
+    if (!configuration) return tl::unexpected(configuration.error());
+    rd_kafka_conf_set_events(configuration->get(), RD_KAFKA_EVENT_ERROR);
+    auto client = make_client(RD_KAFKA_CONSUMER, std::move(*configuration));
+    if (!client) return tl::unexpected(client.error());
+    return std::make_unique<LibrdkafkaFetcher>(std::move(*client), wakeup);
+}
+
+}  // namespace drover::kafka
