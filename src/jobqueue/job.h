@@ -37,6 +37,7 @@ inline constexpr std::string_view original_offset = "drover-original-offset";
 inline constexpr std::string_view original_timestamp = "drover-original-timestamp";
 inline constexpr std::string_view attempts = "drover-attempts";
 inline constexpr std::string_view error_class = "drover-error-class";
+inline constexpr std::string_view error_message = "drover-error-message";  // of a retry; a dead letter has dlq_message
 inline constexpr std::string_view error_status = "drover-error-status";
 inline constexpr std::string_view error_response = "drover-error-response";
 inline constexpr std::string_view failed_at = "drover-failed-at";

@@ -8,8 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "src/base/time.h"
 #include "src/jobqueue/retry_policy.h"
 
@@ -78,7 +76,7 @@ struct JobQueue {
     DeliverySpec delivery;
     RetryPolicy retry;
     Duration dead_letter_retention = std::chrono::hours(168);
-    std::vector<std::string> priorities{"normal"};  // lanes that exist, highest first
+    std::vector<std::string> priorities{"normal"};  // lanes that exist, highest first; normal always does
     Retention completed{std::chrono::hours(24), 1000};
     Retention failed{std::chrono::hours(168), std::nullopt};
     std::map<std::string, std::string> schemas_json;  // JSON Schema by job type
@@ -87,6 +85,7 @@ struct JobQueue {
 
     // Where it was written: for messages and for the folder in which a local command runs. "" when not from a file.
     std::string source_file;
+    int source_line = 0;  // of its document, from 1; 0 when unknown
 
     bool operator==(const JobQueue&) const = default;
 };
@@ -112,6 +111,10 @@ struct ParsedQueues {
 // Unknown fields, wrong types and units, values out of range, names that Kubernetes refuses, duplicate queues and
 // duplicate topics are problems. Documents of another kind are problems too.
 ParsedQueues parse_queues(std::string_view text, const std::string& file);
+
+// Queues of one name, and topics that two queues would share. parse_queues has asked it of each text; of several
+// files together, the caller does.
+std::vector<Problem> conflicts_between(const std::vector<JobQueue>& queues);
 
 // Names that follow from a queue.
 struct RetryTopic {

@@ -37,7 +37,8 @@ struct SidecarConfig {
     bool operator==(const SidecarConfig&) const = default;
 };
 
-// The config for `queue` with the names that follow from it; ports, pod and kafka settings are the caller's to fill.
+// The config for `queue` with the names that follow from it. `kafka` has what the queue says; ports, pod, credentials
+// and, where the queue names none, bootstrap.servers are the caller's to fill.
 SidecarConfig sidecar_config_for(const JobQueue& queue);
 
 std::string to_json(const SidecarConfig& config);

@@ -1,0 +1,61 @@
+#include <array>
+#include <boost/uuid/name_generator_sha1.hpp>
+#include <boost/uuid/uuid.hpp>
+#include <boost/uuid/uuid_io.hpp>
+
+#include "src/jobqueue/job.h"
+
+namespace drover::jobqueue {
+namespace {
+
+// The namespace of ids made from CloudEvents; itself random. Never change it: ids would change with it.
+constexpr boost::uuids::uuid cloud_event_namespace{
+    {0x5d, 0x0f, 0x4b, 0x3e, 0x91, 0x6c, 0x4c, 0x27, 0xa8, 0x1d, 0x3e, 0x62, 0xf7, 0x04, 0xbb, 0x95}};
+
+struct CloudEvent {
+    std::string_view specversion;
+    std::string_view id;
+    std::string_view source;
+};
+
+CloudEvent cloud_event(std::span<const FieldView> fields) {
+    CloudEvent event;
+    for (const auto& field : fields) {
+        if (field.name == "ce_id") event.id = field.value;
+        if (field.name == "ce_source") event.source = field.value;
+        if (field.name == "ce_specversion") event.specversion = field.value;
+    }
+    return event;
+}
+
+}  // namespace
+
+std::string job_id(const JobHeaders& headers, std::span<const FieldView> fields, const Origin& record) {
+    if (!headers.id.empty()) return std::string(headers.id);
+
+    const CloudEvent event = cloud_event(fields);
+    if (!event.specversion.empty() && !event.id.empty() && !event.source.empty()) {
+        std::string name(event.source);
+        name += '\0';
+        name += event.id;
+        return boost::uuids::to_string(boost::uuids::name_generator_sha1(cloud_event_namespace)(name));
+    }
+
+    const Origin& first = headers.original ? *headers.original : record;
+    return std::string(first.topic) + "-" + std::to_string(first.partition) + "-" + std::to_string(first.offset);
+}
+
+// RFC 9562, section 5.7.
+std::string new_job_id(Time now, std::uint64_t random_high, std::uint64_t random_low) {
+    const auto millis = static_cast<std::uint64_t>(to_millis(now));
+    const std::uint64_t high = millis << 16 | 0x7000 | (random_high & 0x0FFF);
+    const std::uint64_t low = 0x8000'0000'0000'0000 | (random_low & 0x3FFF'FFFF'FFFF'FFFF);
+    boost::uuids::uuid id{};
+    for (std::size_t i = 0; i < 8; ++i) {
+        id.data[i] = static_cast<std::uint8_t>(high >> (56 - 8 * i));
+        id.data[8 + i] = static_cast<std::uint8_t>(low >> (56 - 8 * i));
+    }
+    return boost::uuids::to_string(id);
+}
+
+}  // namespace drover::jobqueue

@@ -1,0 +1,125 @@
+#include "src/jobqueue/sidecar_config.h"
+
+#include "src/jobqueue/spec_fields.h"
+
+namespace drover::jobqueue {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::ordered_json;
+
+constexpr int version = 1;
+
+// Loopback tests ask for port 0, which lets the system choose.
+constexpr int any_port = 0, last_port = 65535;
+
+void read_retry_topics(FieldReader& fields, std::vector<RetryTopic>& out) {
+    fields.read_sequence("retryTopics", [&](const Node& item, const std::string& path) {
+        RetryTopic topic;
+        FieldReader entry(&item, path, fields.problems());
+        if (!entry.is_present()) return;
+        entry.require("topic");
+        entry.read_string("topic", topic.topic);
+        entry.require("step");
+        entry.read_duration("step", topic.step, 1ms, Duration::max());
+        if (!out.empty() && topic.step <= out.back().step) entry.complain("step", "must be longer than the one before");
+        entry.refuse_unknown();
+        out.push_back(std::move(topic));
+    });
+}
+
+SidecarConfig read_config(FieldReader fields) {
+    SidecarConfig config;
+    int given_version = 0;
+    fields.require("version");
+    fields.read_integer("version", given_version, version, version);
+    for (const auto name : {"queue", "kafka", "topic", "deadLetterTopic", "group"}) fields.require(name);
+    fields.read_string("queue", config.queue);
+    fields.read_string("namespace", config.ns);
+    fields.read_string("pod", config.pod);
+    fields.read_strings("kafka", config.kafka);
+    fields.read_string("topic", config.topic);
+    read_retry_topics(fields, config.retry_topics);
+    fields.read_string("deadLetterTopic", config.dead_letter_topic);
+    fields.read_string("group", config.group);
+    fields.read_string("retryGroup", config.retry_group);
+    fields.read_strings("queueTopics", config.queue_topics);
+    read_delivery(fields.nested("delivery"), config.delivery);
+    read_retry(fields.nested("retry"), config.retry);
+    fields.read_boolean("paused", config.paused);
+    fields.read_integer("appPort", config.app_port, any_port, last_port);
+    fields.read_string("probeAddress", config.probe_address);
+    fields.read_integer("probePort", config.probe_port, any_port, last_port);
+    fields.read_string("drainToken", config.drain_token);
+    fields.read_duration("commitInterval", config.commit_interval, 1ms, 1min);
+    fields.refuse_unknown();
+    return config;
+}
+
+}  // namespace
+
+SidecarConfig sidecar_config_for(const JobQueue& queue) {
+    SidecarConfig config;
+    config.queue = queue.name;
+    config.ns = queue.ns;
+    config.kafka = queue.kafka.settings;
+    if (!queue.kafka.bootstrap_servers.empty()) config.kafka["bootstrap.servers"] = queue.kafka.bootstrap_servers;
+    Topics topics = topics_of(queue);
+    config.topic = std::move(topics.main);
+    config.retry_topics = std::move(topics.retries);
+    config.dead_letter_topic = std::move(topics.dead_letters);
+    config.group = group_of(queue);
+    config.retry_group = retry_group_of(queue);
+    config.queue_topics = {{queue.name, config.topic}};
+    config.delivery = queue.delivery;
+    config.retry = queue.retry;
+    config.paused = queue.paused;
+    return config;
+}
+
+std::string to_json(const SidecarConfig& config) {
+    ordered_json retry_topics = ordered_json::array();
+    for (const auto& retry : config.retry_topics)
+        retry_topics.push_back({{"topic", retry.topic}, {"step", format_duration(retry.step)}});
+    const ordered_json json{{"version", version},
+                            {"queue", config.queue},
+                            {"namespace", config.ns},
+                            {"pod", config.pod},
+                            {"kafka", config.kafka},
+                            {"topic", config.topic},
+                            {"retryTopics", std::move(retry_topics)},
+                            {"deadLetterTopic", config.dead_letter_topic},
+                            {"group", config.group},
+                            {"retryGroup", config.retry_group},
+                            {"queueTopics", config.queue_topics},
+                            {"delivery", delivery_json(config.delivery)},
+                            {"retry", retry_json(config.retry)},
+                            {"paused", config.paused},
+                            {"appPort", config.app_port},
+                            {"probeAddress", config.probe_address},
+                            {"probePort", config.probe_port},
+                            {"drainToken", config.drain_token},
+                            {"commitInterval", format_duration(config.commit_interval)}};
+    return json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+Result<SidecarConfig> sidecar_config_from_json(std::string_view text) {
+    const std::string file = "sidecar config";
+    Documents read = read_json(text, file);
+    SidecarConfig config;
+    if (!read.documents.empty()) {
+        Problems problems(file, read.problems);
+        config = read_config(FieldReader(read.documents.front().get(), "", problems));
+        if (config.kafka.find("bootstrap.servers") == config.kafka.end())
+            problems.add(0, "kafka['bootstrap.servers']", "is missing");
+    } else if (read.problems.empty()) {
+        read.problems.push_back({file, 0, "", "is empty"});
+    }
+    if (read.problems.empty()) return config;
+
+    std::string message;
+    for (const auto& problem : read.problems) message += (message.empty() ? "" : "\n") + format_problem(problem);
+    return failure(Error::Code::invalid, message);
+}
+
+}  // namespace drover::jobqueue
