@@ -3,7 +3,7 @@
 
     kafka_cluster.py run [--brokers 3] [--tls] [--sasl] [--acls] [--set KEY=VALUE]... -- COMMAND...
         starts, runs COMMAND with DROVER_TEST_KAFKA* in its environment, stops; the exit code is the command's
-    kafka_cluster.py up --dir D [the same options]      prints what the environment would hold, as JSON
+    kafka_cluster.py up --dir D [the same options]      prints as JSON where it is; keeps running
     kafka_cluster.py kill|stop|start --dir D --node 2   kill -9, an orderly stop, a start on the same data and ports
     kafka_cluster.py down --dir D                       kills all of them; the folder stays
 
@@ -15,6 +15,7 @@ Imported: `with KafkaCluster.temporary(brokers=3) as kafka: ... kafka.bootstrap 
 """
 
 import argparse
+import base64
 import contextlib
 import json
 import os
@@ -25,7 +26,6 @@ import subprocess
 import sys
 import tempfile
 import uuid
-import base64
 
 from processes import dependency, end_with_parent, orderly_exit, reserve_ports, run_command, wait_until
 
@@ -133,31 +133,29 @@ class KafkaCluster:
     def has(self, listener):
         return listener in self._read_plan()["nodes"]["1"]
 
-    def environment(self):
-        """The variables by which the tests find the cluster."""
-        found = {
-            "DROVER_TEST_KAFKA": self.bootstrap,
-            "DROVER_TEST_KAFKA_DIR": str(self.dir),
-            "DROVER_TEST_KAFKA_CONTROL": str(pathlib.Path(__file__).resolve()),
-        }
+    def description(self):
+        found = {"bootstrap": self.bootstrap, "dir": str(self.dir), "control": str(pathlib.Path(__file__).resolve())}
         if self.has("SSL"):
             tls = self.dir / "tls"
-            found |= {
-                "DROVER_TEST_KAFKA_TLS": self.bootstrap_of("SSL"),
-                "DROVER_TEST_KAFKA_TLS_CA": str(tls / "ca.pem"),
-                "DROVER_TEST_KAFKA_TLS_CERT": str(tls / "drover.pem"),
-                "DROVER_TEST_KAFKA_TLS_KEY": str(tls / "drover.key"),
-            }
+            found["tls"] = {"bootstrap": self.bootstrap_of("SSL"), "ca": str(tls / "ca.pem"),
+                            "cert": str(tls / "drover.pem"), "key": str(tls / "drover.key")}
         if self.has("SASL_PLAINTEXT"):
-            found |= {
-                "DROVER_TEST_KAFKA_SASL": self.bootstrap_of("SASL_PLAINTEXT"),
-                "DROVER_TEST_KAFKA_SASL_USER": USERS[0],
-                "DROVER_TEST_KAFKA_SASL_STRANGER": USERS[1],
-                "DROVER_TEST_KAFKA_SASL_PASSWORD": PASSWORD,
-            }
+            found["sasl"] = {"bootstrap": self.bootstrap_of("SASL_PLAINTEXT"), "user": USERS[0], "stranger": USERS[1],
+                             "password": PASSWORD}
         if self.has("SASL_SSL"):
-            found["DROVER_TEST_KAFKA_SASL_TLS"] = self.bootstrap_of("SASL_SSL")
+            found["sasl"]["tls"] = self.bootstrap_of("SASL_SSL")
         return found
+
+    def environment(self):
+        """The description as variables: bootstrap is DROVER_TEST_KAFKA, tls.ca is DROVER_TEST_KAFKA_TLS_CA."""
+
+        def flat(prefix, value):
+            if isinstance(value, str):
+                return {prefix: value}
+            return {name: text for key, part in value.items()
+                    for name, text in flat(prefix if key == "bootstrap" else f"{prefix}_{key.upper()}", part).items()}
+
+        return flat("DROVER_TEST_KAFKA", self.description())
 
     def pids(self):
         return {node: pid for node in self.nodes if (pid := self._pid(node))}
@@ -357,7 +355,7 @@ def main():
                 except BaseException:
                     kafka.kill_all()
                     raise
-                print(json.dumps({**kafka.environment(), "pids": kafka.pids()}, indent=2))
+                print(json.dumps({**kafka.description(), "pids": kafka.pids()}, indent=2))
             case "down":
                 KafkaCluster(arguments.dir).kill_all()
             case "kill":
