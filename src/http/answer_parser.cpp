@@ -6,6 +6,8 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/field.hpp>
 
+#include "src/http/feed.h"
+
 namespace drover::http {
 namespace {
 
@@ -14,8 +16,6 @@ using beast::http::field;
 
 constexpr std::size_t read_bytes = 16 * 1024;
 constexpr std::size_t kept_body_bytes = 64 * 1024;
-// "0\r\n\r\n", the shortest thing that can end a chunked body.
-constexpr std::size_t shortest_chunk_end = 5;
 
 void keep_first(std::string& kept, beast::string_view value) {
     if (kept.empty()) kept.assign(value.data(), value.size());
@@ -92,34 +92,24 @@ boost::asio::mutable_buffer AnswerParser::prepare() { return buffer_.prepare(rea
 
 AnswerParser::State AnswerParser::commit(std::size_t size) {
     buffer_.commit(size);
-    while (buffer_.size() > 0) {
-        const bool in_head = !parser_->is_header_done();
-        // Beast 1.74 asserts that it is not asked about a last chunk in smaller pieces.
-        if (!in_head && parser_->chunked() && buffer_.size() < shortest_chunk_end) return State::more;
-
+    for (;;) {
         beast::error_code ec;
-        const std::size_t consumed = parser_->put(boost::asio::const_buffer(buffer_.cdata()), ec);
-        buffer_.consume(consumed);
-        if (in_head) {
-            if (parser_->is_header_done()) status_ = parser_->status();
-            head_bytes_ += consumed;
-            // Beast forgets what it has consumed, so its own limit is one of the rest only.
-            const std::size_t waiting = parser_->is_header_done() ? 0 : buffer_.size();
-            if (head_bytes_ + waiting > limits_.head_bytes) return too_large("head", limits_.head_bytes);
-        }
-        if (ec && ec != beast::http::error::need_more) return fail(ec);
-        if (ec) {
-            if (buffer_.size() > limits_.head_bytes) return too_large("chunk header or trailer", limits_.head_bytes);
-            return State::more;
-        }
-        if (parser_->is_done()) {
-            const bool informational = status_ / 100 == 1 && status_ != 101;
-            if (!informational) return State::complete;
-            fields_.clear();
-            parser_.emplace(fields_, limits_);
+        const Fed fed = feed(*parser_, buffer_, head_bytes_, limits_.head_bytes, ec);
+        if (parser_->is_header_done()) status_ = parser_->status();
+        switch (fed) {
+            case Fed::more: return State::more;
+            case Fed::head: break;
+            case Fed::head_too_large: return too_large("head", limits_.head_bytes);
+            case Fed::chunk_too_large: return too_large("chunk header or trailer", limits_.head_bytes);
+            case Fed::failed: return fail(ec);
+            case Fed::done: {
+                const bool informational = status_ / 100 == 1 && status_ != 101;
+                if (!informational) return State::complete;
+                fields_.clear();
+                parser_.emplace(fields_, limits_);
+            }
         }
     }
-    return State::more;
 }
 
 AnswerParser::State AnswerParser::end_of_stream() {
@@ -138,7 +128,6 @@ bool AnswerParser::reusable() const {
 AnswerParser::State AnswerParser::fail(beast::error_code ec) {
     using beast::http::error;
     if (ec == error::body_limit) return too_large("body", limits_.body_bytes);
-    if (ec == error::header_limit) return too_large("head", limits_.head_bytes);
     problem_ = "not a valid HTTP answer: " + ec.message();
     return State::malformed;
 }

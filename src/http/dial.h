@@ -1,11 +1,12 @@
 // One attempt to connect to a local port, given up after a second. Room: http.
 //
-// Owner thread: that of the executor. Sockets here know their executor's type: any_io_executor costs the job path
-// about a tenth of its time.
+// Owner thread: that of the executor. Sockets here know their executor's type: any_io_executor would cost the job
+// path a few percent.
 #pragma once
 
 #include <utility>  // before Boost 1.74's coroutine headers, which forget it
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>

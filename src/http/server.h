@@ -3,6 +3,8 @@
 // Owner thread: that of the executor; nothing blocks.
 #pragma once
 
+#include <utility>  // before Boost 1.74's coroutine headers, which forget it
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -45,13 +47,16 @@ struct ServerOptions {
     std::size_t max_body_bytes = 1024 * 1024;   // more gets a 413 problem
     std::size_t max_head_bytes = 32 * 1024;     // more gets a 431
     std::size_t max_connections = 1024;         // more are closed at once
-    std::chrono::milliseconds read_timeout{10'000};   // for a whole request, from its first byte
+    std::chrono::milliseconds read_timeout{10'000};   // for a whole request, from its first byte; and to take an answer
     std::chrono::milliseconds idle_timeout{60'000};   // between requests
+    std::chrono::milliseconds stop_timeout{10'000};   // after stop(): what is not answered by then is cut
 };
 
 class Server {
 public:
-    // May be called at once or later, once, on the owner thread; after the connection has gone it does nothing.
+    // May be called at once or later, on the owner thread. Only the first call counts: a handler that fails after it
+    // has replied may say so harmlessly. After the connection has gone it does nothing. Dropped without a call, it
+    // answers 500. The body of an answer to HEAD is not sent, its length is.
     using Reply = std::function<void(Response)>;
     using Handler = std::function<void(Request, Reply)>;
 

@@ -1,0 +1,284 @@
+#include "src/http/server_connection.h"
+
+#include <algorithm>
+#include <array>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <boost/beast/http/status.hpp>
+
+#include "src/http/feed.h"
+#include "src/http/job_client.h"
+#include "src/http/request_target.h"
+
+namespace drover::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using beast::http::field;
+using boost::system::error_code;
+
+constexpr std::size_t read_bytes = 8 * 1024;
+// How long, and for how many bytes, a client that was refused may go on sending before it must have read why.
+constexpr std::chrono::milliseconds linger_limit{1000};
+constexpr std::size_t linger_bytes = 4 * 1024 * 1024;
+
+std::string lower_case(beast::string_view text) {
+    std::string lower(text.data(), text.size());
+    for (char& c : lower) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return lower;
+}
+
+bool has_no_body(int status) { return status == 204 || status == 304; }
+
+std::string format_head(const Response& response, bool keep_alive) {
+    const auto reason = beast::http::obsolete_reason(static_cast<beast::http::status>(response.status));
+    std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
+    head.append(reason.data(), reason.size()).append("\r\n");
+    for (const auto& header : response.headers) {
+        head.append(header.name).append(": ").append(header.value).append("\r\n");
+    }
+    if (!has_no_body(response.status)) head += "content-length: " + std::to_string(response.body.size()) + "\r\n";
+    head += keep_alive ? "connection: keep-alive\r\n\r\n" : "connection: close\r\n\r\n";
+    return head;
+}
+
+// What a handler may not answer becomes a 500 that says so.
+Response checked(Response response) {
+    if (response.status < 200 || response.status > 599) {
+        return problem(500, "Internal Server Error", "the handler answered with status " +
+                                                         std::to_string(response.status));
+    }
+    for (const auto& header : response.headers) {
+        if (!is_valid_field({header.name, header.value})) {
+            return problem(500, "Internal Server Error", "the handler answered with an invalid header, " + header.name);
+        }
+    }
+    return response;
+}
+
+}  // namespace
+
+// What all copies of a Reply share.
+class ServerConnection::ReplyOnce {
+public:
+    ReplyOnce(std::weak_ptr<ServerConnection> connection, bool keep_alive)
+        : connection_(std::move(connection)), keep_alive_(keep_alive) {}
+    ~ReplyOnce() { send(problem(500, "Internal Server Error", "the request was dropped without an answer")); }
+    ReplyOnce(const ReplyOnce&) = delete;
+    ReplyOnce& operator=(const ReplyOnce&) = delete;
+
+    void send(Response response) {
+        if (const auto connection = std::exchange(connection_, {}).lock()) {
+            connection->respond(std::move(response), keep_alive_);
+        }
+    }
+
+private:
+    std::weak_ptr<ServerConnection> connection_;
+    bool keep_alive_;
+};
+
+ServerConnection::ServerConnection(asio::ip::tcp::socket socket, const ServerOptions& options, Owner& owner)
+    : socket_(std::move(socket)), timer_(socket_.get_executor()), options_(options), owner_(&owner) {}
+
+void ServerConnection::start() {
+    error_code ec;
+    socket_.set_option(asio::ip::tcp::no_delay(true), ec);
+    if (!ec) socket_.non_blocking(true, ec);
+    if (ec) return end();  // it has gone again already
+    await_request();
+}
+
+void ServerConnection::finish() {
+    finishing_ = true;
+    if (state_ == State::waiting || state_ == State::reading) end();
+}
+
+void ServerConnection::close() {
+    owner_ = nullptr;
+    state_ = State::closed;
+    timer_.cancel();
+    error_code ignored;  // closing is all there is to do, and what it reports changes nothing
+    socket_.close(ignored);
+}
+
+void ServerConnection::end() {
+    Owner* owner = std::exchange(owner_, nullptr);
+    close();
+    if (owner != nullptr) owner->gone(*this);
+}
+
+void ServerConnection::await_request() {
+    parser_.emplace();
+    parser_->body_limit(options_.max_body_bytes);
+    parser_->header_limit(static_cast<std::uint32_t>(options_.max_head_bytes));
+    head_bytes_ = 0;
+    head_seen_ = false;
+    if (buffer_.size() > 0) {
+        state_ = State::reading;
+        expire_after(options_.read_timeout);
+        take_bytes();
+    } else {
+        state_ = State::waiting;
+        expire_after(options_.idle_timeout);
+        read();
+    }
+}
+
+void ServerConnection::read() {
+    socket_.async_read_some(buffer_.prepare(read_bytes),
+                            [self = shared_from_this()](const error_code& ec, std::size_t size) {
+                                self->on_read(ec, size);
+                            });
+}
+
+void ServerConnection::on_read(const error_code& ec, std::size_t size) {
+    if (state_ == State::lingering) {
+        lingered_bytes_ += size;
+        if (ec || lingered_bytes_ > linger_bytes) return end();
+        return read();  // into the same room: nothing is committed
+    }
+    if (state_ != State::waiting && state_ != State::reading) return;
+    if (ec) return end();
+    buffer_.commit(size);
+    if (state_ == State::waiting) {
+        state_ = State::reading;
+        expire_after(options_.read_timeout);
+    }
+    take_bytes();
+}
+
+void ServerConnection::take_bytes() {
+    while (state_ == State::reading) {
+        error_code ec;
+        const Fed fed = feed(*parser_, buffer_, head_bytes_, options_.max_head_bytes, ec);
+        if (!head_seen_ && parser_->is_header_done() && (fed == Fed::more || fed == Fed::head || fed == Fed::done)) {
+            head_seen_ = true;
+            on_head();
+            if (state_ != State::reading) return;
+        }
+        switch (fed) {
+            case Fed::more: return read();
+            case Fed::head: break;
+            case Fed::done: return on_request();
+            case Fed::head_too_large:
+            case Fed::chunk_too_large:
+                return refuse(431, "Request Header Fields Too Large",
+                              "the limit is " + std::to_string(options_.max_head_bytes) + " bytes");
+            case Fed::failed:
+                if (ec == beast::http::error::body_limit) {
+                    return refuse(413, "Content Too Large",
+                                  "the limit is " + std::to_string(options_.max_body_bytes) + " bytes");
+                }
+                return refuse(400, "Bad Request", ec.message());
+        }
+    }
+}
+
+void ServerConnection::on_head() {
+    const auto& message = parser_->get();
+    // Beast takes a body of another coding for no body at all, and what follows for a request.
+    if (message.count(field::transfer_encoding) > 0 && !(parser_->chunked() && message.version() >= 11)) {
+        return refuse(501, "Not Implemented", "of the transfer codings only chunked is understood, with HTTP/1.1");
+    }
+    const auto hosts = message.count(field::host);
+    if (hosts > 1 || (hosts == 0 && message.version() >= 11)) {
+        return refuse(400, "Bad Request", "one Host header is needed");
+    }
+    if (message.version() >= 11 && buffer_.size() == 0 && !parser_->is_done() &&
+        beast::iequals(message[field::expect], "100-continue")) {
+        static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+        error_code ec;
+        const std::size_t written = socket_.write_some(asio::buffer(go_on.data(), go_on.size()), ec);
+        // There is room for so little, or the client does not read at all.
+        if (ec || written < go_on.size()) end();
+    }
+}
+
+void ServerConnection::on_request() {
+    auto& message = parser_->get();
+    auto target = parse_request_target({message.target().data(), message.target().size()});
+    if (!target) return refuse(400, "Bad Request", "the request's target is not a valid path");
+
+    Request request;
+    request.method = std::string(message.method_string());
+    request.path = std::move(target->path);
+    request.query = std::move(target->query);
+    for (const auto& header : message) {
+        request.headers.push_back({lower_case(header.name_string()), std::string(header.value())});
+    }
+    request.body = std::move(message.body());
+
+    is_head_request_ = request.method == "HEAD";
+    state_ = State::handling;
+    timer_.cancel();
+    auto once = std::make_shared<ReplyOnce>(weak_from_this(), parser_->keep_alive());
+    owner_->handle(std::move(request), [once](Response response) { once->send(std::move(response)); });
+}
+
+void ServerConnection::refuse(int status, std::string_view title, std::string_view detail) {
+    is_head_request_ = false;
+    state_ = State::handling;
+    respond(problem(status, title, detail), false);
+}
+
+void ServerConnection::respond(Response response, bool keep_alive) {
+    if (state_ != State::handling) return;
+    state_ = State::writing;
+    keep_alive = keep_alive && !finishing_;
+    response_ = checked(std::move(response));
+    response_head_ = format_head(response_, keep_alive);
+    const bool has_body = !is_head_request_ && !has_no_body(response_.status);
+    const std::array<asio::const_buffer, 2> buffers = {
+        asio::buffer(response_head_), asio::buffer(response_.body.data(), has_body ? response_.body.size() : 0)};
+    expire_after(options_.read_timeout);
+    asio::async_write(socket_, buffers, [self = shared_from_this(), keep_alive](const error_code& ec, std::size_t) {
+        self->on_written(ec, keep_alive);
+    });
+}
+
+void ServerConnection::on_written(const error_code& ec, bool keep_alive) {
+    if (state_ != State::writing) return;
+    response_ = {};
+    if (ec) return end();
+    if (keep_alive && !finishing_) return await_request();
+    linger();
+}
+
+// Closing with bytes unread would reset the connection, and the client might never see the answer.
+void ServerConnection::linger() {
+    state_ = State::lingering;
+    error_code ec;
+    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
+    if (ec) return end();
+    expire_after(linger_limit);
+    read();
+}
+
+void ServerConnection::expire_after(std::chrono::milliseconds limit) {
+    timer_.expires_after(limit);
+    timer_.async_wait([self = shared_from_this()](const error_code& ec) {
+        // One that was due already when it was set anew cannot be cancelled any more.
+        if (!ec && self->timer_.expiry() <= std::chrono::steady_clock::now()) self->on_expired();
+    });
+}
+
+void ServerConnection::on_expired() {
+    switch (state_) {
+        case State::reading: return refuse(408, "Request Timeout", "the request did not come in time");
+        case State::waiting:
+        case State::writing:
+        case State::lingering: return end();
+        case State::handling:
+        case State::closed: return;
+    }
+}
+
+}  // namespace drover::http

@@ -1,0 +1,84 @@
+// One client of a Server: its requests one after the other. Room: http.
+//
+//   waiting → reading → handling → writing → waiting …
+//      any of them, on an error → writing the problem → lingering → closed
+//
+// Owner thread: that of the executor. Lives as long as its owner or its last pending operation.
+#pragma once
+
+#include <utility>  // before Boost 1.74's coroutine headers, which forget it
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "src/http/server.h"
+
+namespace drover::http {
+
+class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
+public:
+    class Owner {
+    public:
+        virtual void handle(Request request, Server::Reply reply) = 0;
+        // The connection has closed itself. It does nothing more.
+        virtual void gone(ServerConnection& connection) = 0;
+
+    protected:
+        ~Owner() = default;
+    };
+
+    ServerConnection(boost::asio::ip::tcp::socket socket, const ServerOptions& options, Owner& owner);
+
+    void start();
+    // Ends after the answer that is under way; at once when there is none.
+    void finish();
+    // Ends now. The owner is not told.
+    void close();
+
+private:
+    enum class State { waiting, reading, handling, writing, lingering, closed };
+    using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+    class ReplyOnce;
+
+    void await_request();
+    void read();
+    void on_read(const boost::system::error_code& ec, std::size_t size);
+    void take_bytes();
+    void on_head();
+    void on_request();
+    void respond(Response response, bool keep_alive);
+    void refuse(int status, std::string_view title, std::string_view detail);
+    void on_written(const boost::system::error_code& ec, bool keep_alive);
+    void linger();
+    void expire_after(std::chrono::milliseconds limit);
+    void on_expired();
+    void end();
+
+    boost::asio::ip::tcp::socket socket_;
+    boost::asio::steady_timer timer_;
+    const ServerOptions& options_;
+    Owner* owner_;
+    State state_ = State::waiting;
+    bool finishing_ = false;
+
+    boost::beast::flat_buffer buffer_;
+    std::optional<Parser> parser_;
+    std::size_t head_bytes_ = 0;
+    bool head_seen_ = false;
+    bool is_head_request_ = false;
+    std::size_t lingered_bytes_ = 0;
+
+    std::string response_head_;
+    Response response_;
+};
+
+}  // namespace drover::http
