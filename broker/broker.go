@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -29,6 +30,8 @@ var brokerConfigs = map[string]string{
 	"group.consumer.session.timeout.ms":    "6000",
 	// A group that was idle for weeks resumes where it stood; after the default of 7 days it would start anew.
 	"offsets.retention.minutes": "2147483647",
+	// A start reads one segment of every partition at a time into memory.
+	"log.segment.bytes": "16777216",
 	// log.cleaner.backoff.ms stays at kfake's one hour: it compacts a partition by deleting it and writing it again, so
 	// a kill -9 in between loses what the partition held. Once an hour that is a risk of milliseconds.
 }
@@ -60,6 +63,7 @@ func start(s settings) (*kfake.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	debug.FreeOSMemory() // of reading the folder, which took as much as it holds when the last end was a kill
 	if s.folder != nil {
 		s.folder.isFull() // says so at once, not with the first record
 		cluster.Fault(refuseWhenFull(s.folder))
