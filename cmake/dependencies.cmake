@@ -21,11 +21,10 @@ if(NOT EXISTS ${LIBRDKAFKA_ROOT}/lib/librdkafka.a)
   message(FATAL_ERROR "librdkafka 2.12.1 is not at ${LIBRDKAFKA_ROOT}: run 'make deps' first")
 endif()
 find_library(ZSTD_LIBRARY zstd REQUIRED)
-find_library(LZ4_LIBRARY lz4 REQUIRED)
 add_library(librdkafka STATIC IMPORTED)
 set_target_properties(librdkafka PROPERTIES
   IMPORTED_LOCATION ${LIBRDKAFKA_ROOT}/lib/librdkafka.a
   INTERFACE_INCLUDE_DIRECTORIES ${LIBRDKAFKA_ROOT}/include
   INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${LIBRDKAFKA_ROOT}/include)
-target_link_libraries(librdkafka INTERFACE OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB ${ZSTD_LIBRARY} ${LZ4_LIBRARY}
+target_link_libraries(librdkafka INTERFACE OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB ${ZSTD_LIBRARY}
   Threads::Threads dl m)
