@@ -26,7 +26,7 @@ endfunction()
 option(DROVER_WERROR "Warnings are errors" OFF)
 function(drover_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
-    -Woverloaded-virtual -Wnull-dereference -Wno-missing-field-initializers)
+    -Woverloaded-virtual -Wno-missing-field-initializers)
   if(DROVER_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

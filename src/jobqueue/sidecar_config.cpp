@@ -52,6 +52,7 @@ SidecarConfig read_config(FieldReader fields) {
     fields.read_integer("probePort", config.probe_port, any_port, last_port);
     fields.read_string("drainToken", config.drain_token);
     fields.read_duration("commitInterval", config.commit_interval, 1ms, 1min);
+    fields.read_duration("sessionTimeout", config.session_timeout, 1s, 30min);
     fields.refuse_unknown();
     return config;
 }
@@ -99,7 +100,8 @@ std::string to_json(const SidecarConfig& config) {
                             {"probeAddress", config.probe_address},
                             {"probePort", config.probe_port},
                             {"drainToken", config.drain_token},
-                            {"commitInterval", format_duration(config.commit_interval)}};
+                            {"commitInterval", format_duration(config.commit_interval)},
+                            {"sessionTimeout", format_duration(config.session_timeout)}};
     return json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
 }
 

@@ -33,6 +33,9 @@ struct SidecarConfig {
     int probe_port = 4041;           // health, metrics, drain
     std::string drain_token;         // "" means /drain needs none (loopback only)
     Duration commit_interval = std::chrono::milliseconds(100);
+    // After how long without a sign of life the group gives a sidecar's partitions to others. Longer on the embedded
+    // broker, whose session timer runs on while a member waits for a rebalance.
+    Duration session_timeout = std::chrono::seconds(6);
 
     bool operator==(const SidecarConfig&) const = default;
 };

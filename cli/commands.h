@@ -1,0 +1,17 @@
+// The subcommands of `drover`. Room: cli. Each adds itself to the parser and runs when it was chosen.
+#pragma once
+
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace drover::cli {
+
+// What to run after parsing; returns the exit code: 0 done, 1 failed, 2 wrong input.
+using Chosen = std::function<int()>;
+
+void add_sidecar_command(CLI::App& app, Chosen& chosen);
+
+}  // namespace drover::cli

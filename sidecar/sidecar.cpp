@@ -1,0 +1,484 @@
+#include "sidecar/sidecar.h"
+
+#include <algorithm>
+#include <charconv>
+#include <random>
+
+#include <boost/asio/post.hpp>
+
+#include "src/telemetry/log.h"
+
+namespace drover::sidecar {
+namespace {
+
+using namespace std::chrono_literals;
+
+// librdkafka's sign of life, and how late a lost wake-up could be noticed.
+constexpr auto longest_sleep = 100ms;
+constexpr auto drain_grace = 10s;
+constexpr std::uint64_t submit_flag = std::uint64_t{1} << 63;  // in a producer's token; without it, a slot
+constexpr int dead_logs_per_second = 10;
+
+EngineConfig engine_config(const jobqueue::SidecarConfig& config) {
+    EngineConfig engine;
+    engine.ordering = config.delivery.ordering;
+    engine.retry = config.retry;
+    for (const auto& retry : config.retry_topics) engine.retry_steps.push_back(retry.step);
+    engine.concurrency = config.delivery.concurrency;
+    engine.timeout = config.delivery.timeout;
+    engine.commit_interval = config.commit_interval;
+    engine.paused = config.paused;
+    return engine;
+}
+
+std::uint64_t random_number() {
+    std::random_device device;
+    return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+std::string hex(std::uint64_t number) {
+    char digits[16];
+    return {digits, std::to_chars(std::begin(digits), std::end(digits), number, 16).ptr};
+}
+
+WorkerAnswer to_worker_answer(const http::Answer& answer) {
+    static constexpr WorkerAnswer::Kind kinds[] = {WorkerAnswer::Kind::response,  WorkerAnswer::Kind::refused,
+                                                   WorkerAnswer::Kind::cut,       WorkerAnswer::Kind::malformed,
+                                                   WorkerAnswer::Kind::too_large, WorkerAnswer::Kind::aborted};
+    return {.kind = kinds[static_cast<std::size_t>(answer.kind)],
+            .status = answer.status,
+            .retry_after = answer.retry_after,
+            .outcome = answer.outcome,
+            .error = answer.error,
+            .body = answer.body,
+            .detail = answer.detail};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Sidecar>> Sidecar::start(boost::asio::io_context& io, jobqueue::SidecarConfig config) {
+    std::unique_ptr<Sidecar> sidecar(new Sidecar(io, std::move(config)));
+    if (Result<void> connected = sidecar->connect(); !connected) return tl::unexpected(connected.error());
+    sidecar->wait_for_kafka();
+    sidecar->schedule_turn();
+    return sidecar;
+}
+
+Sidecar::Sidecar(boost::asio::io_context& io, jobqueue::SidecarConfig config)
+    : io_(io),
+      config_(std::move(config)),
+      kafka_ready_(io, wakeup_.fd()),
+      timer_(io),
+      drain_limit_(io),
+      engine_(engine_config(config_), random_number()),
+      headers_(config_.queue, "/drover/" + config_.ns + "/" + config_.queue),
+      incarnation_(hex(random_number())) {}
+
+Sidecar::~Sidecar() {
+    client_.reset();
+    subscriptions_.clear();
+    fetched_.clear();
+    slots_ = RecordSlots();  // a record must not outlive the fetcher
+    kafka_ready_.release();  // the wake-up closes its own descriptor
+}
+
+Result<void> Sidecar::connect() {
+    const auto partitions_expected = 12;
+    auto fetcher = kafka::Fetcher::create(
+        config_.kafka, {.expected_partitions = partitions_expected, .group = config_.group}, wakeup_);
+    if (!fetcher) return tl::unexpected(fetcher.error());
+    fetcher_ = std::move(*fetcher);
+    auto producer = kafka::Producer::create(config_.kafka, wakeup_);
+    if (!producer) return tl::unexpected(producer.error());
+    producer_ = std::move(*producer);
+
+    const auto join = [this](const std::string& group, std::map<std::string, Duration> steps) -> Result<void> {
+        kafka::GroupOptions options{.group = group};
+        for (const auto& [topic, step] : steps) options.topics.push_back(topic);
+        options.session_timeout = std::chrono::ceil<std::chrono::milliseconds>(config_.session_timeout);
+        options.max_poll_interval = std::chrono::ceil<std::chrono::milliseconds>(config_.delivery.timeout) + 60s;
+        auto member = kafka::GroupMember::join(config_.kafka, options, wakeup_);
+        if (!member) return tl::unexpected(member.error());
+        subscriptions_.push_back(
+            std::make_unique<Subscription>(std::move(*member), *fetcher_, std::move(steps), next_assignment_));
+        return {};
+    };
+    if (Result<void> joined = join(config_.group, {{config_.topic, Duration{0}}}); !joined) return joined;
+    if (!config_.retry_topics.empty()) {
+        std::map<std::string, Duration> steps;
+        for (const auto& retry : config_.retry_topics) steps.emplace(retry.topic, retry.step);
+        if (Result<void> joined = join(config_.retry_group, std::move(steps)); !joined) return joined;
+    }
+    client_ = http::JobClient::create(io_.get_executor(),
+                                      {.port = static_cast<std::uint16_t>(config_.delivery.port), .path = config_.delivery.path},
+                                      *this);
+    return {};
+}
+
+// --- the loop
+
+void Sidecar::wait_for_kafka() {
+    kafka_ready_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+        if (error) return;
+        turn();
+        wait_for_kafka();
+    });
+}
+
+void Sidecar::schedule_turn() {
+    if (turn_scheduled_) return;
+    turn_scheduled_ = true;
+    boost::asio::post(io_, [this] { turn(); });
+}
+
+void Sidecar::turn() {
+    turn_scheduled_ = false;
+    wakeup_.clear();
+    poll_producer();
+    poll_groups();
+    take_records();
+    const std::optional<Time> wakeup = engine_.next_wakeup();
+    if (wakeup && *wakeup <= clock_.now()) handle(event::Tick{});
+    set_timer();
+    if (closing_) finish_drain();
+}
+
+void Sidecar::set_timer() {
+    Duration sleep = longest_sleep;
+    if (const std::optional<Time> wakeup = engine_.next_wakeup()) {
+        sleep = std::clamp<Duration>(*wakeup - clock_.now(), Duration{0}, longest_sleep);
+    }
+    timer_.expires_after(sleep);
+    timer_.async_wait([this](boost::system::error_code error) {
+        if (!error) turn();
+    });
+}
+
+void Sidecar::poll_producer() {
+    for (const kafka::Delivery& delivery : producer_->poll()) {
+        if ((delivery.token & submit_flag) != 0) {
+            const auto submit = submits_.extract(delivery.token);
+            submit.mapped()(delivery.outcome);
+            continue;
+        }
+        const Slot slot = static_cast<Slot>(delivery.token);
+        if (delivery.outcome) {
+            handle(event::Written{slot});
+        } else {
+            ++stats_.write_failures;
+            log::error("retry or dead letter not written, trying again",
+                       {{"job", slots_[slot].id}, {"error", delivery.outcome.error().message}});
+            handle(event::WriteFailed{slot, delivery.outcome.error().code == Error::Code::too_large});
+        }
+    }
+    for (const kafka::ClientError& trouble : producer_->troubles()) {
+        log::error("trouble with the producer", {{"error", trouble.error.message}, {"broker", trouble.broker}});
+    }
+}
+
+void Sidecar::poll_groups() {
+    std::vector<Event> events;
+    for (const auto& subscription : subscriptions_) subscription->poll(clock_.now(), events);
+    for (Event& event : events) handle(std::move(event));
+    for (const kafka::ClientError& trouble : fetcher_->serve()) {
+        if (trouble.error.message == kafka_trouble_) continue;
+        kafka_trouble_ = trouble.error.message;
+        log::error("trouble with Kafka", {{"error", trouble.error.message}, {"broker", trouble.broker}});
+    }
+}
+
+// A few records of each partition in turn, as long as the engine has room.
+void Sidecar::take_records() {
+    const std::size_t known = readable_.size();
+    fetcher_->ready(readable_);
+    for (std::size_t i = known; i < readable_.size();) {  // one that is in the list already needs no second place
+        if (std::find(readable_.begin(), readable_.begin() + static_cast<std::ptrdiff_t>(i), readable_[i]) ==
+            readable_.begin() + static_cast<std::ptrdiff_t>(i)) {
+            ++i;
+        } else {
+            readable_[i] = readable_.back();
+            readable_.pop_back();
+        }
+    }
+    std::size_t without_room = 0;
+    while (without_room < readable_.size() && engine_.has_room()) {
+        if (next_readable_ >= readable_.size()) next_readable_ = 0;
+        const AssignmentId assignment = readable_[next_readable_];
+        if (holder(assignment) == nullptr) {
+            readable_[next_readable_] = readable_.back();
+            readable_.pop_back();
+        } else if (engine_.room(assignment) == 0) {
+            ++without_room;
+            ++next_readable_;
+        } else if (take_from(assignment)) {
+            without_room = 0;
+            ++next_readable_;
+        } else {  // empty: the fetcher tells when it is not
+            const auto at = std::find(readable_.begin(), readable_.end(), assignment);
+            if (at != readable_.end()) {
+                *at = readable_.back();
+                readable_.pop_back();
+            }
+        }
+    }
+}
+
+// True when there may be more.
+bool Sidecar::take_from(AssignmentId assignment) {
+    fetched_.clear();
+    const bool more = fetcher_->take(assignment, engine_.room(assignment), fetched_);
+    for (kafka::Fetcher::Fetched& item : fetched_) {
+        if (auto* record = std::get_if<kafka::Record>(&item)) {
+            arrive(assignment, std::move(*record));
+        } else if (const auto* end = std::get_if<kafka::Fetcher::ReachedEnd>(&item)) {
+            handle(event::ReachedEnd{assignment, end->offset});
+        } else if (const auto* failed = std::get_if<kafka::Fetcher::Failed>(&item)) {
+            log::error("partition cannot be fetched, trying again", {{"error", failed->error.message}});
+            kafka_trouble_ = failed->error.message;
+        } else if (const auto* gone = std::get_if<kafka::Fetcher::OffsetOutOfRange>(&item)) {
+            log::error("the committed offset does not exist any more: jobs may have been deleted unread; going on at the "
+                       "first that exists",
+                       {{"error", gone->message}});
+            std::vector<Event> events;
+            if (Subscription* subscription = holder(assignment)) subscription->restart_at_earliest(assignment, events);
+            for (Event& event : events) handle(std::move(event));
+            return false;
+        }
+    }
+    return more;
+}
+
+void Sidecar::arrive(AssignmentId assignment, kafka::Record record) {
+    ++stats_.received;
+    const Slot slot = slots_.keep(std::move(record));
+    HeldJob& job = slots_[slot];
+    job.record->headers(job.fields);
+    const std::optional<std::string_view> key = job.record->key(), value = job.record->value();
+    event::Arrived arrived{.assignment = assignment, .slot = slot, .offset = job.record->offset()};
+    arrived.appended_at = job.record->timestamp();
+    const std::size_t payload_bytes = value ? value->size() : 0;
+    arrived.bytes = payload_bytes + (key ? key->size() : 0) + 256;
+    for (const FieldView& field : job.fields) arrived.bytes += field.name.size() + field.value.size();
+    if (key) arrived.key = std::hash<std::string_view>{}(*key);
+
+    if (Result<jobqueue::JobHeaders> headers = jobqueue::parse_job_headers(job.fields)) {
+        job.headers = *headers;
+        arrived.attempts_made = headers->attempts_made;
+        arrived.max_attempts = headers->max_attempts;
+        arrived.timeout = headers->timeout;
+        arrived.due_at = headers->due_at;
+        arrived.deadline = headers->deadline;
+    } else {
+        job.headers = {};
+        arrived.unfit = std::make_unique<jobqueue::Cause>(
+            jobqueue::Cause{.error_class = "MalformedHeader", .message = headers.error().message});
+    }
+    if (payload_bytes > static_cast<std::size_t>(config_.delivery.max_payload)) {
+        arrived.unfit = std::make_unique<jobqueue::Cause>(
+            jobqueue::Cause{.error_class = "PayloadTooLarge",
+                            .message = "the payload has " + std::to_string(payload_bytes) + " bytes, the queue takes " +
+                                       std::to_string(config_.delivery.max_payload)});
+    }
+    job.id = jobqueue::job_id(job.headers, job.fields, job.origin());
+    handle(std::move(arrived));
+}
+
+// --- decisions
+
+void Sidecar::handle(Event event) {
+    events_.push_back(std::move(event));
+    if (handling_) return;  // from within perform(): its turn comes
+    handling_ = true;
+    for (std::size_t i = 0; i < events_.size(); ++i) {
+        for (Action& action : engine_.step(std::move(events_[i]), clock_.now())) {
+            std::visit([this](auto& what) { perform(what); }, action);
+        }
+    }
+    events_.clear();
+    handling_ = false;
+    for (const auto& subscription : subscriptions_) subscription->flush();
+}
+
+void Sidecar::perform(action::HandOver& hand_over) {
+    HeldJob& job = slots_[hand_over.slot];
+    ++stats_.handed_over;
+    job.handed_over_at = clock_.now();
+    if (hand_over.attempt == 1) stats_.wait.add(std::max(Duration{0}, job.handed_over_at - job.record->timestamp()));
+    const std::optional<std::string_view> value = job.record->value();
+    const std::string lease = incarnation_ + "-" + hex(hand_over.lease);
+    client_->send(hand_over.lease,
+                  headers_.build({.fields = job.fields,
+                                  .headers = job.headers,
+                                  .record = job.origin(),
+                                  .id = job.id,
+                                  .key = job.record->key(),
+                                  .null_value = !value,
+                                  .attempt = hand_over.attempt,
+                                  .max_attempts = hand_over.max_attempts,
+                                  .lease = lease}),
+                  value.value_or(std::string_view()));
+}
+
+void Sidecar::perform(action::Abort& abort) { client_->abort(abort.lease); }
+
+void Sidecar::perform(action::WriteRetry& retry) {
+    const HeldJob& job = slots_[retry.slot];
+    const jobqueue::AttemptRecord attempt{retry.attempts_made, clock_.now(), config_.pod, retry.cause.error_class};
+    const bool tried = retry.why == action::WriteRetry::Why::failed;
+    const auto headers = jobqueue::retry_headers(job.fields, job.headers, job.origin(), job.id, retry.attempts_made,
+                                                 retry.due_at, retry.cause, tried ? &attempt : nullptr);
+    produce_letter(retry.slot, {.topic = config_.retry_topics[retry.step].topic,
+                                .key = job.record->key(),
+                                .value = job.record->value(),
+                                .headers = headers});
+}
+
+void Sidecar::perform(action::WriteDeadLetter& letter) {
+    const HeldJob& job = slots_[letter.slot];
+    const jobqueue::AttemptRecord attempt{letter.attempts_made, clock_.now(), config_.pod, letter.cause.error_class};
+    // Too large even for that topic: the coordinates and the cause, without what the user sent.
+    const std::span<const FieldView> fields = letter.without_payload ? std::span<const FieldView>() : job.fields;
+    const auto headers = jobqueue::dead_letter_headers(fields, job.headers, job.origin(), job.id, config_.group,
+                                                       letter.attempts_made, clock_.now(), letter.cause,
+                                                       letter.tried ? &attempt : nullptr);
+    log_dead_letter(job, letter.cause);
+    auto& classes = stats_.dead_by_class;
+    ++classes[classes.size() < 20 || classes.contains(letter.cause.error_class) ? letter.cause.error_class : "other"];
+    produce_letter(letter.slot, {.topic = config_.dead_letter_topic,
+                                 .key = letter.without_payload ? std::nullopt : job.record->key(),
+                                 .value = letter.without_payload ? std::nullopt : job.record->value(),
+                                 .headers = headers});
+}
+
+void Sidecar::produce_letter(Slot slot, const kafka::Message& message) {
+    const Result<void> queued = producer_->produce(message, slot);
+    if (queued) return;
+    ++stats_.write_failures;
+    log::error("retry or dead letter not written, trying again",
+               {{"job", slots_[slot].id}, {"topic", std::string(message.topic)}, {"error", queued.error().message}});
+    handle(event::WriteFailed{slot, queued.error().code == Error::Code::too_large});
+}
+
+void Sidecar::log_dead_letter(const HeldJob& job, const jobqueue::Cause& cause) {
+    const Time second = std::chrono::floor<std::chrono::seconds>(clock_.now());
+    if (second != dead_log_second_) {
+        if (dead_logs_ > dead_logs_per_second) {
+            log::warn("more jobs dead-lettered in the same second",
+                      {{"count", dead_logs_ - dead_logs_per_second}});
+        }
+        dead_log_second_ = second;
+        dead_logs_ = 0;
+    }
+    if (++dead_logs_ > dead_logs_per_second) return;
+    log::warn("job dead-lettered", {{"job", job.id}, {"error", cause.error_class}, {"message", cause.message}});
+}
+
+void Sidecar::perform(action::Settled& settled) {
+    switch (settled.how) {
+        case action::Settled::How::completed: ++stats_.completed; break;
+        case action::Settled::How::retried: ++stats_.retried; break;
+        case action::Settled::How::dead_lettered: ++stats_.dead_lettered; break;
+        case action::Settled::How::moved: ++stats_.moved; break;
+        case action::Settled::How::repeated: ++stats_.repeated; break;
+        case action::Settled::How::dropped: ++stats_.dropped; break;
+    }
+    slots_.release(settled.slot);
+}
+
+void Sidecar::perform(action::Commit& commit) {
+    if (Subscription* subscription = holder(commit.assignment)) subscription->commit(commit);
+}
+
+void Sidecar::perform(action::Release& release) {
+    if (Subscription* subscription = holder(release.assignment)) subscription->release(release.assignment);
+}
+
+void Sidecar::perform(action::Probe&) { client_->probe(); }
+
+void Sidecar::perform(action::Drained&) {
+    if (closing_) return;
+    closing_ = true;
+    for (const auto& subscription : subscriptions_) subscription->close();
+    schedule_turn();
+}
+
+Subscription* Sidecar::holder(AssignmentId assignment) {
+    for (const auto& subscription : subscriptions_) {
+        if (subscription->holds(assignment)) return subscription.get();
+    }
+    return nullptr;
+}
+
+// --- the app
+
+void Sidecar::answered(http::JobClient::Token lease, const http::Answer& answer) {
+    const Time now = clock_.now();
+    Outcome outcome = classify(to_worker_answer(answer), now);
+    if (outcome.verdict != Outcome::Verdict::not_delivered && outcome.verdict != Outcome::Verdict::aborted) {
+        stats_.worker_time.add(now - slots_[static_cast<Slot>(lease & 0xffff'ffff)].handed_over_at);
+    }
+    handle(event::Answered{lease, std::move(outcome)});
+    schedule_turn();
+}
+
+void Sidecar::probed(bool reachable) {
+    handle(event::WorkerProbed{reachable});
+    schedule_turn();
+}
+
+void Sidecar::submit(const std::string& queue, const jobqueue::Submission& job, Submitted done) {
+    const auto known = config_.queue_topics.find(queue);
+    const std::string topic = known != config_.queue_topics.end() ? known->second : config_.ns + "." + queue;
+    const std::uint64_t token = submit_flag | next_submit_++;
+    const auto headers = jobqueue::submission_headers(job, clock_.now());
+    const Result<void> queued = producer_->produce(
+        {.topic = topic, .key = job.key ? std::optional<std::string_view>(*job.key) : std::nullopt, .value = job.payload, .headers = headers},
+        token);
+    if (!queued) return done(tl::unexpected(queued.error()));
+    submits_.emplace(token, std::move(done));
+}
+
+std::string Sidecar::new_job_id() { return jobqueue::new_job_id(clock_.now(), random_number(), random_number()); }
+
+// --- the end
+
+void Sidecar::drain(std::function<void()> drained) {
+    if (is_drained_) return boost::asio::post(io_, std::move(drained));
+    drained_.push_back(std::move(drained));
+    if (draining_) return;
+    draining_ = true;
+    drain_limit_.expires_after(config_.delivery.timeout + drain_grace);
+    drain_limit_.async_wait([this](boost::system::error_code error) {
+        if (error) return;
+        log::error("drain took too long: what is not finished goes to another pod", {});
+        is_drained_ = true;
+        for (auto& done : std::exchange(drained_, {})) done();
+    });
+    handle(event::Drain{});
+    schedule_turn();
+}
+
+void Sidecar::finish_drain() {
+    const bool left = std::ranges::all_of(subscriptions_, [](const auto& each) { return each->closed(); });
+    if (!left || is_drained_ || producer_->in_flight() > 0) return;
+    is_drained_ = true;
+    drain_limit_.cancel();
+    for (auto& done : std::exchange(drained_, {})) done();
+}
+
+Stats Sidecar::stats() const {
+    Stats stats = stats_;
+    stats.in_flight = engine_.in_flight();
+    stats.held = engine_.held();
+    stats.worker_reachable = engine_.worker_reachable();
+    stats.joined = std::ranges::all_of(subscriptions_, [](const auto& each) { return each->joined(); });
+    stats.drained = is_drained_;
+    stats.trouble = kafka_trouble_;
+    for (const auto& subscription : subscriptions_) {
+        stats.partitions += subscription->held();
+        if (!subscription->trouble().empty()) stats.trouble = subscription->trouble();
+    }
+    return stats;
+}
+
+}  // namespace drover::sidecar

@@ -1,0 +1,177 @@
+#include "sidecar/subscription.h"
+
+#include <algorithm>
+
+#include "src/telemetry/log.h"
+
+namespace drover::sidecar {
+namespace {
+
+constexpr Duration read_again_after = std::chrono::milliseconds(500);
+
+}  // namespace
+
+Subscription::Subscription(std::unique_ptr<kafka::GroupMember> member, kafka::Fetcher& fetcher,
+                           std::map<std::string, Duration> steps, AssignmentId& next_assignment)
+    : member_(std::move(member)), fetcher_(fetcher), steps_(std::move(steps)), next_assignment_(next_assignment) {}
+
+void Subscription::poll(Time now, std::vector<Event>& events) {
+    now_ = now;
+    for (const kafka::GroupEvent& event : member_->poll()) {
+        std::visit([&](const auto& happened) { on(happened, events); }, event);
+    }
+    if (!unread_.empty() && now >= read_again_at_) {
+        std::erase_if(unread_, [&](const auto& partition) { return !partitions_.contains(partition); });
+        member_->read_positions(unread_);
+        unread_.clear();
+    }
+}
+
+void Subscription::commit(const action::Commit& commit) {
+    commits_.push_back({partitions_by_id_.at(commit.assignment), commit.offset,
+                        jobqueue::encode_commit_metadata(commit.metadata, commit.offset)});
+}
+
+void Subscription::flush() {
+    if (commits_.empty()) return;
+    member_->commit(commits_);
+    commits_.clear();
+}
+
+void Subscription::release(AssignmentId assignment) {
+    const kafka::TopicPartition partition = partitions_by_id_.at(assignment);
+    forget(partition);
+    member_->release({partition});
+}
+
+void Subscription::restart_at_earliest(AssignmentId assignment, std::vector<Event>& events) {
+    const auto found = partitions_by_id_.find(assignment);
+    if (found == partitions_by_id_.end()) return;
+    const kafka::TopicPartition partition = found->second;
+    Owned& owned = partitions_.at(partition);
+    if (owned.revoking) return;
+    partitions_by_id_.erase(found);
+    fetcher_.stop(assignment);
+    events.push_back(event::Lost{assignment});
+    start(partition, owned, kafka::Fetcher::earliest, 0, {}, events);
+}
+
+void Subscription::close() { member_->close(); }
+
+const kafka::TopicPartition* Subscription::partition(AssignmentId assignment) const {
+    const auto found = partitions_by_id_.find(assignment);
+    return found == partitions_by_id_.end() ? nullptr : &found->second;
+}
+
+void Subscription::on(const kafka::group_event::Assigned& assigned, std::vector<Event>&) {
+    joined_ = true;
+    trouble_.clear();
+    if (assigned.partitions.empty()) return;
+    for (const auto& partition : assigned.partitions) partitions_.insert_or_assign(partition, Owned{});
+    member_->read_positions(assigned.partitions);
+}
+
+void Subscription::on(const kafka::group_event::Revoking& revoking, std::vector<Event>& events) {
+    std::vector<kafka::TopicPartition> at_once;
+    for (const auto& partition : revoking.partitions) {
+        const auto found = partitions_.find(partition);
+        if (found == partitions_.end() || found->second.id == 0) {  // nothing of it was read yet
+            forget(partition);
+            at_once.push_back(partition);
+            continue;
+        }
+        found->second.revoking = true;
+        fetcher_.stop(found->second.id);
+        events.push_back(event::Revoking{found->second.id});
+    }
+    if (!at_once.empty()) member_->release(at_once);
+}
+
+void Subscription::on(const kafka::group_event::Lost& lost, std::vector<Event>& events) {
+    for (const auto& partition : lost.partitions) lose(partition, events);
+}
+
+void Subscription::on(const kafka::group_event::Committed& committed, std::vector<Event>& events) {
+    if (committed.unknown_member) {
+        log::warn("the group does not know this member any more: its partitions are lost", {});
+        while (!partitions_.empty()) lose(kafka::TopicPartition(partitions_.begin()->first), events);
+        return;
+    }
+    for (const auto& [partition, error] : committed.partitions) {
+        const auto found = partitions_.find(partition);
+        if (found == partitions_.end() || found->second.id == 0) continue;
+        events.push_back(event::Committed{found->second.id, !error});
+        if (error && !error->retryable) {
+            log::error("commit refused", {{"topic", partition.topic},
+                                          {"partition", partition.partition},
+                                          {"error", error->message}});
+        }
+    }
+}
+
+void Subscription::on(const kafka::group_event::Positions& positions, std::vector<Event>& events) {
+    for (const auto& [partition, position] : positions.partitions) {
+        const auto found = partitions_.find(partition);
+        if (found == partitions_.end() || found->second.id != 0) continue;  // revoked meanwhile
+        if (!position) {
+            log::warn("committed offset not read, trying again", {{"topic", partition.topic},
+                                                                  {"partition", partition.partition},
+                                                                  {"error", position.error().message}});
+            unread_.push_back(partition);
+            read_again_at_ = now_ + read_again_after;
+        } else if (!*position) {
+            start(partition, found->second, kafka::Fetcher::earliest, 0, {}, events);
+        } else {
+            const kafka::Position& at = **position;
+            std::optional<jobqueue::CommitMetadata> metadata;
+            if (!at.metadata.empty()) {
+                metadata = jobqueue::decode_commit_metadata(at.metadata, at.offset);
+                if (!metadata) {
+                    log::warn("commit metadata is not ours: jobs finished above the offset will run again",
+                              {{"topic", partition.topic}, {"partition", partition.partition}});
+                }
+            }
+            start(partition, found->second, at.offset, at.offset, std::move(metadata).value_or(jobqueue::CommitMetadata{}),
+                  events);
+        }
+    }
+}
+
+void Subscription::on(const kafka::group_event::Trouble& trouble, std::vector<Event>&) {
+    if (trouble.error.error.message == trouble_) return;  // said already
+    trouble_ = trouble.error.error.message;
+    log::error("trouble with the consumer group", {{"error", trouble_}, {"broker", trouble.error.broker}});
+}
+
+void Subscription::on(const kafka::group_event::Closed&, std::vector<Event>&) { closed_ = true; }
+
+void Subscription::start(const kafka::TopicPartition& partition, Owned& owned, std::int64_t offset,
+                         std::int64_t committed, jobqueue::CommitMetadata metadata, std::vector<Event>& events) {
+    owned.id = ++next_assignment_;
+    partitions_by_id_.emplace(owned.id, partition);
+    events.push_back(event::Assigned{owned.id, committed, std::move(metadata), steps_.at(partition.topic)});
+    if (const Result<void> started = fetcher_.start(owned.id, partition, offset); !started) {
+        log::error("partition cannot be fetched", {{"topic", partition.topic},
+                                                   {"partition", partition.partition},
+                                                   {"error", started.error().message}});
+    }
+}
+
+void Subscription::forget(const kafka::TopicPartition& partition) {
+    const auto found = partitions_.find(partition);
+    if (found == partitions_.end()) return;
+    partitions_by_id_.erase(found->second.id);
+    partitions_.erase(found);
+}
+
+void Subscription::lose(const kafka::TopicPartition& partition, std::vector<Event>& events) {
+    const auto found = partitions_.find(partition);
+    if (found == partitions_.end()) return;
+    if (found->second.id != 0) {
+        if (!found->second.revoking) fetcher_.stop(found->second.id);
+        events.push_back(event::Lost{found->second.id});
+    }
+    forget(partition);
+}
+
+}  // namespace drover::sidecar
