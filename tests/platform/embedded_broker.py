@@ -50,7 +50,8 @@ class EmbeddedBroker:
         self._child = subprocess.Popen(
             [self._program, "--port", port, "--data", self.dir, "--partitions", str(self._partitions)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=end_with_parent)
-        ready = self._child.stdout.readline()
+        with self._child.stdout as out:
+            ready = out.readline()
         if not ready:
             raise RuntimeError(f"the embedded broker ended with {self._child.wait()}; it has said why above")
         assert json.loads(ready)["listening"] == self.bootstrap, ready

@@ -27,7 +27,8 @@ import sys
 import tempfile
 import uuid
 
-from processes import dependency, end_with_parent, orderly_exit, reserve_ports, run_command, wait_until
+from processes import (dependency, end_with_parent, has_ended, open_process, orderly_exit, reserve_ports, run_command,
+                       start_time, wait_until)
 
 PASSWORD = "drover-secret"
 USERS = ("drover", "stranger")
@@ -98,7 +99,7 @@ class KafkaCluster:
                     stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                     start_new_session=True, preexec_fn=end_with)
             self._children[node] = child
-            (self._folder(node) / "pid").write_text(str(child.pid))
+            (self._folder(node) / "pid").write_text(f"{child.pid} {start_time(child.pid)}")
         for node in nodes:
             wait_until(lambda: self._has_started(node), f"answer of broker {node}")
 
@@ -113,6 +114,9 @@ class KafkaCluster:
     def kill_all(self):
         for node in self.nodes:
             self.kill(node)
+        for child in self._children.values():
+            child.wait()
+        self._children = {}
         for sock in self._reservations:
             sock.close()
         self._reservations = []
@@ -289,23 +293,31 @@ class KafkaCluster:
             raise RuntimeError(f"broker {node} ended as it started:\n" + "\n".join(log.splitlines()[-20:]))
         return False
 
-    def _pid(self, node):
-        """The broker's process id, None when it does not run; a process that only has the same number is not it."""
-        child = self._children.get(node)
-        if child:
-            child.poll()  # takes it out of the process table when it has ended
+    @contextlib.contextmanager
+    def _running(self, node):
+        """The broker's pid and pidfd, or None and None when it does not run."""
         try:
-            pid = int((self._folder(node) / "pid").read_text())
-            command = pathlib.Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        return pid if self._properties(node) in command else None
+            pid, started = (self._folder(node) / "pid").read_text().split()
+            fd = open_process(int(pid), started)
+        except FileNotFoundError:
+            fd = None
+        try:
+            yield (int(pid), fd) if fd is not None else (None, None)
+        finally:
+            if fd is not None:
+                os.close(fd)
+
+    def _pid(self, node):
+        with self._running(node) as (pid, _):
+            return pid
 
     def _end(self, node, number):
-        pid = self._pid(node)
-        if pid:
-            os.kill(pid, number)
-            wait_until(lambda: self._pid(node) != pid, f"end of broker {node}")
+        with self._running(node) as (_, fd):
+            if fd is None:
+                return
+            signal.pidfd_send_signal(fd, number)
+            if not has_ended(fd, 120):
+                raise TimeoutError(f"broker {node} did not end on {number.name}")
 
 
 def archive(home):

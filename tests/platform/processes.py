@@ -6,6 +6,7 @@ import ctypes
 import os
 import pathlib
 import random
+import select
 import signal
 import socket
 import subprocess
@@ -24,6 +25,31 @@ def dependency(script):
 def end_with_parent():
     """For Popen's preexec_fn: the child gets SIGKILL when this process ends, even when that was a SIGKILL too."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def start_time(pid):
+    """With the pid it names a process for as long as the machine is up; a pid alone is given out again."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
+def open_process(pid, started):
+    """A pidfd of the process, None when it has ended (nobody needs to have waited for it)."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    try:
+        if not has_ended(fd) and start_time(pid) == started:
+            return fd
+    except (FileNotFoundError, ProcessLookupError):  # ended in between
+        pass
+    os.close(fd)
+    return None
+
+
+def has_ended(pidfd, seconds=0):
+    """Whether it ends within this time, with all its threads: then its ports and files are free."""
+    return bool(select.select([pidfd], [], [], seconds)[0])
 
 
 def wait_until(condition, what, seconds=120):
