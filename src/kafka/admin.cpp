@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "src/kafka/client.h"
@@ -118,6 +119,7 @@ public:
     }
 
     Result<void> ensure_topics(const std::vector<TopicSpec>& specs) override {
+        const auto deadline = Clock::now() + timeout_;
         std::vector<std::string> names;
         for (const auto& spec : specs) names.push_back(spec.topic);
         const auto existing = topics(names);
@@ -141,8 +143,10 @@ public:
                 if (!grown.back()) return failure(Error::Code::invalid, "topic " + spec.topic + ": " + reason.data());
             }
         }
+        if (missing.empty() && grown.empty()) return {};
         if (auto created = create(missing); !created) return created;
-        return grow(grown);
+        if (auto grew = grow(grown); !grew) return grew;
+        return wait_for_topics(specs, names, deadline);
     }
 
     Result<void> delete_topics(const std::vector<std::string>& names) override {
@@ -195,11 +199,13 @@ public:
                           [&](const auto* options, auto* queue) {
                               rd_kafka_ListConsumerGroupOffsets(client_.get(), &raw, 1, options, queue);
                           });
+        std::map<TopicPartition, Position> positions;
+        // To Kafka a group that never was has no positions; to the embedded broker it is an error.
+        if (!answer && answer.error().code == Error::Code::not_found) return positions;
         if (!answer) return tl::unexpected(answer.error());
         std::size_t count = 0;
         const auto** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
             rd_kafka_event_ListConsumerGroupOffsets_result(answer->get()), &count);
-        std::map<TopicPartition, Position> positions;
         auto ok = for_each_partition({groups, count}, [&](const rd_kafka_topic_partition_t& entry) {
             if (entry.offset < 0) return;
             positions.emplace(partition_of(entry),
@@ -232,6 +238,13 @@ public:
 
     Result<void> delete_records(const std::map<TopicPartition, std::int64_t>& before) override {
         if (before.empty()) return {};
+        std::vector<TopicPartition> partitions;
+        for (const auto& [partition, offset] : before) partitions.push_back(partition);
+        const auto existing = existing_of(partitions);
+        if (!existing) return tl::unexpected(existing.error());
+        if (existing->size() < partitions.size()) {
+            return failure(Error::Code::not_found, "delete records: not all of the partitions exist");
+        }
         const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(before.size())));
         for (const auto& [partition, offset] : before) {
             rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset = offset;
@@ -315,9 +328,42 @@ private:
                        true);
     }
 
-    // Missing partitions are not in the answer.
+    // Missing partitions are not in the answer. librdkafka remembers for a while that a topic did not exist: those that
+    // do by now are asked for again.
     Result<std::map<TopicPartition, std::int64_t>> list_offsets(const std::vector<TopicPartition>& partitions,
                                                                 std::int64_t spec) {
+        auto offsets = ask_offsets(partitions, spec);
+        if (!offsets || offsets->size() >= partitions.size()) return offsets;
+        std::vector<TopicPartition> missing;
+        for (const auto& partition : partitions) {
+            if (!offsets->contains(partition)) missing.push_back(partition);
+        }
+        const auto known = existing_of(missing);
+        if (!known) return tl::unexpected(known.error());
+        auto more = ask_offsets(*known, spec);
+        if (!more) return more;
+        offsets->merge(*more);
+        return offsets;
+    }
+
+    // As the brokers see it now; librdkafka's own memory of it is made new by this.
+    Result<std::vector<TopicPartition>> existing_of(const std::vector<TopicPartition>& partitions) {
+        std::vector<std::string> names;
+        for (const auto& partition : partitions) names.push_back(partition.topic);
+        std::ranges::sort(names);
+        names.erase(std::ranges::unique(names).begin(), names.end());
+        const auto counts = topics(names);
+        if (!counts) return tl::unexpected(counts.error());
+        std::vector<TopicPartition> existing;
+        for (const auto& partition : partitions) {
+            const auto count = counts->find(partition.topic);
+            if (count != counts->end() && partition.partition < count->second) existing.push_back(partition);
+        }
+        return existing;
+    }
+
+    Result<std::map<TopicPartition, std::int64_t>> ask_offsets(const std::vector<TopicPartition>& partitions,
+                                                               std::int64_t spec) {
         std::map<TopicPartition, std::int64_t> offsets;
         if (partitions.empty()) return offsets;
         const PartitionList list = list_of(partitions);
@@ -325,6 +371,8 @@ private:
         auto answer = ask(RD_KAFKA_ADMIN_OP_LISTOFFSETS, "offsets", [&](const auto* options, auto* queue) {
             rd_kafka_ListOffsets(client_.get(), list.get(), options, queue);
         });
+        // That none of the partitions has a leader is an error of the whole; in our terms all are missing.
+        if (!answer && answer.error().code == Error::Code::not_found) return offsets;
         if (!answer) return tl::unexpected(answer.error());
         std::size_t count = 0;
         const auto** infos =
@@ -366,7 +414,28 @@ private:
         std::size_t count = 0;
         const auto** results =
             rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(answer->get()), &count);
-        return first_error({results, count}, [](rd_kafka_resp_err_t) { return false; });
+        // Somebody else was first, or the brokers' view that we decided upon was an old one. What there is in the end
+        // is seen by wait_for_topics().
+        return first_error({results, count},
+                           [](rd_kafka_resp_err_t code) { return code == RD_KAFKA_RESP_ERR_INVALID_PARTITIONS; });
+    }
+
+    // A controller's answer is ahead of the brokers by some milliseconds, in which a topic would be unknown to them.
+    Result<void> wait_for_topics(const std::vector<TopicSpec>& specs, const std::vector<std::string>& names,
+                                 Clock::time_point deadline) {
+        for (;;) {
+            const auto seen = topics(names);
+            if (!seen) return tl::unexpected(seen.error());
+            const auto lacking = std::ranges::find_if(specs, [&](const TopicSpec& spec) {
+                const auto found = seen->find(spec.topic);
+                return found == seen->end() || found->second < spec.partitions;
+            });
+            if (lacking == specs.end()) return {};
+            if (Clock::now() > deadline) {
+                return failure(Error::Code::timeout, "topic " + lacking->topic + ": created, but not seen yet", true);
+            }
+            std::this_thread::sleep_for(milliseconds(10));  // between two questions
+        }
     }
 
     // Below the start Kafka says that all is well, the embedded broker that the offset is out of range; past the end
@@ -401,7 +470,9 @@ private:
         for (const auto* group : groups) {
             const std::string name = std::string("group ") + rd_kafka_group_result_name(group);
             if (const auto* error = rd_kafka_group_result_error(group)) return tl::unexpected(to_error(error, name));
-            for (const auto& entry : elements(*rd_kafka_group_result_partitions(group))) {
+            const auto* list = rd_kafka_group_result_partitions(group);
+            if (list == nullptr) continue;
+            for (const auto& entry : elements(*list)) {
                 if (entry.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
                     return tl::unexpected(
                         to_error(entry.err, name + ": " + describe(entry) + ": " + rd_kafka_err2str(entry.err)));

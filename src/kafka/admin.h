@@ -38,16 +38,20 @@ public:
     // Partitions of each topic; a missing topic is not in the map. Topics that we may not see are an `unauthorized`.
     virtual Result<std::map<std::string, int>> topics(const std::vector<std::string>& names) = 0;
     // Creates those that are missing and adds partitions where there are fewer; leaves everything else as it is.
+    // Returns when the brokers show them.
     virtual Result<void> ensure_topics(const std::vector<TopicSpec>& specs) = 0;
     virtual Result<void> delete_topics(const std::vector<std::string>& names) = 0;
 
+    // Both: partitions that do not exist are not in the map.
     virtual Result<std::map<TopicPartition, PartitionOffsets>> offsets(const std::vector<TopicPartition>& partitions) = 0;
     // The first offset whose timestamp is at or after `time`; the end where there is none.
     virtual Result<std::map<TopicPartition, std::int64_t>> offsets_at(const std::vector<TopicPartition>& partitions,
                                                                       Time time) = 0;
     // What a group committed, metadata included. Partitions without a commit are absent.
     virtual Result<std::map<TopicPartition, Position>> group_positions(const std::string& group) = 0;
+    // Of a group without members; else a `conflict`.
     virtual Result<void> set_group_positions(const std::string& group, const std::vector<Position>& positions) = 0;
+    // Below the start there is nothing to do; past the end is `invalid`, and nothing of that partition is deleted.
     virtual Result<void> delete_records(const std::map<TopicPartition, std::int64_t>& before) = 0;
 };
 

@@ -57,6 +57,7 @@ std::pair<Error::Code, bool> classify(rd_kafka_resp_err_t code) {
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
         case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
         case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        case RD_KAFKA_RESP_ERR__NOENT:
         case RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND: return {not_found, false};
 
         case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
@@ -150,6 +151,7 @@ Result<Configuration> configure(const Settings& settings, const Settings& owned)
     if (bootstrap == settings.end() || bootstrap->second.empty()) complain("bootstrap.servers", "missing");
     apply(owned);
     apply({{"log.queue", "true"}});
+    rd_kafka_conf_set_log_cb(configuration.get(), nullptr);  // the default one writes to stderr
     if (!problems.empty()) return failure(Error::Code::invalid, "Kafka settings: " + problems);
     return configuration;
 }

@@ -2,7 +2,8 @@
 // other room includes it, so that librdkafka's types end here.
 //
 // librdkafka's log lines do not reach stderr. They are events of the client's queue; those of severity "error" and
-// worse become ClientErrors, except the ones that librdkafka reports as an error event too; the rest are dropped.
+// worse become ClientErrors, except the ones that librdkafka reports as an error event too; the rest are dropped, and
+// all of an Admin's, whose calls say what went wrong.
 #pragma once
 
 #include <map>

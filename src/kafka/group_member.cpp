@@ -202,10 +202,11 @@ private:
             std::size_t count = 0;
             const auto* result = rd_kafka_event_ListConsumerGroupOffsets_result(&event);
             const auto** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count);
+            const auto* list = rd_kafka_group_result_partitions(groups[0]);
             if (const auto* error = rd_kafka_group_result_error(groups[0])) {
                 failed = to_error(error, "positions of " + group_);
-            } else {
-                for (const auto& entry : elements(*rd_kafka_group_result_partitions(groups[0]))) {
+            } else if (list != nullptr) {
+                for (const auto& entry : elements(*list)) {
                     answers.insert_or_assign(partition_of(entry), position(entry));
                 }
             }
