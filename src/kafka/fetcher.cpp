@@ -59,9 +59,18 @@ struct Source {
     void arrived() { arrivals.add(id, listed); }
 };
 
+// Some errors of a partition, like a missing topic, do not come as messages of its queue: librdkafka calls this
+// while the queue is read.
+using CallbackErrors = std::vector<Error>;
+
+void on_error(rd_kafka_t*, int code, const char* reason, void* opaque) {
+    static_cast<CallbackErrors*>(opaque)->push_back(to_error(static_cast<rd_kafka_resp_err_t>(code), reason));
+}
+
 class LibrdkafkaFetcher final : public Fetcher {
 public:
-    LibrdkafkaFetcher(Client client, Wakeup& wakeup) : client_(std::move(client)), arrivals_(wakeup) {
+    LibrdkafkaFetcher(std::unique_ptr<CallbackErrors> callback_errors, Client client, Wakeup& wakeup)
+        : callback_errors_(std::move(callback_errors)), client_(std::move(client)), arrivals_(wakeup) {
         rd_kafka_poll_set_consumer(client_.get());
         events_ = Queue(rd_kafka_queue_get_consumer(client_.get()));
         rd_kafka_set_log_queue(client_.get(), events_.get());
@@ -126,12 +135,12 @@ public:
         if (found == sources_.end()) return false;
         while (max > 0) {
             const std::size_t wanted = std::min(max, batch_.size());
-            const auto got = rd_kafka_consume_batch_queue(found->second->queue.get(), 0, batch_.data(), wanted);
-            if (got < 0) return false;
-            for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) append(Record(batch_[i]), batch_[i], out);
+            const std::size_t got = read(*found->second, wanted);
+            for (std::size_t i = 0; i < got; ++i) append(Record(batch_[i]), batch_[i], out);
+            for (auto& error : std::exchange(*callback_errors_, {})) out.emplace_back(Failed{std::move(error)});
             // Fewer than wanted: librdkafka saw the queue empty under its lock, so the next one is an arrival.
-            if (static_cast<std::size_t>(got) < wanted) return false;
-            max -= static_cast<std::size_t>(got);
+            if (got < wanted) return false;
+            max -= got;
         }
         return true;
     }
@@ -172,13 +181,18 @@ private:
 
     // One message left behind would keep rd_kafka_destroy() waiting for ever.
     void drain(Source& source) {
-        for (;;) {
-            const auto got = rd_kafka_consume_batch_queue(source.queue.get(), 0, batch_.data(), batch_.size());
-            for (std::size_t i = 0; got > 0 && i < static_cast<std::size_t>(got); ++i) {
-                rd_kafka_message_destroy(batch_[i]);
-            }
-            if (got < static_cast<std::ptrdiff_t>(batch_.size())) return;
-        }
+        std::size_t got = 0;
+        do {
+            got = read(source, batch_.size());
+            for (std::size_t i = 0; i < got; ++i) rd_kafka_message_destroy(batch_[i]);
+        } while (got == batch_.size());
+        callback_errors_->clear();  // of an assignment that is over
+    }
+
+    // Into batch_; at most `wanted`, without waiting.
+    std::size_t read(Source& source, std::size_t wanted) {
+        const auto got = rd_kafka_consume_batch_queue(source.queue.get(), 0, batch_.data(), wanted);
+        return got < 0 ? 0 : static_cast<std::size_t>(got);
     }
 
     static void append(Record record, const rd_kafka_message_t* message, std::vector<Fetched>& out) {
@@ -193,7 +207,8 @@ private:
         }
     }
 
-    // Destroyed from below: the queues before their client.
+    // Destroyed from below: the queues before their client, and that before what it calls back with.
+    std::unique_ptr<CallbackErrors> callback_errors_;
     Client client_;
     Arrivals arrivals_;
     Queue events_;
@@ -217,6 +232,7 @@ Settings owned_settings(const FetcherOptions& options) {
         {"enable.partition.eof", "true"},
         {"isolation.level", options.read_committed ? "read_committed" : "read_uncommitted"},
         {"allow.auto.create.topics", "false"},
+        {"topic.metadata.propagation.max.ms", "5000"},  // then a missing topic is an error
         {"fetch.queue.backoff.ms", "10"},
         {"queued.min.messages", "1000"},
         {"queued.max.messages.kbytes", std::to_string(per_partition / KiB)},
@@ -235,9 +251,12 @@ Result<std::unique_ptr<Fetcher>> Fetcher::create(const Settings& settings, const
     auto configuration = configure(settings, owned_settings(options));
     if (!configuration) return tl::unexpected(configuration.error());
     rd_kafka_conf_set_events(configuration->get(), RD_KAFKA_EVENT_ERROR);
+    auto callback_errors = std::make_unique<CallbackErrors>();
+    rd_kafka_conf_set_opaque(configuration->get(), callback_errors.get());
+    rd_kafka_conf_set_error_cb(configuration->get(), on_error);
     auto client = make_client(RD_KAFKA_CONSUMER, std::move(*configuration));
     if (!client) return tl::unexpected(client.error());
-    return std::make_unique<LibrdkafkaFetcher>(std::move(*client), wakeup);
+    return std::make_unique<LibrdkafkaFetcher>(std::move(callback_errors), std::move(*client), wakeup);
 }
 
 }  // namespace drover::kafka

@@ -39,7 +39,16 @@ public:
         wake_on_event(queue_.get(), wakeup_);
     }
 
-    ~LibrdkafkaMember() override { rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr); }
+    // librdkafka cannot be destroyed while one of its rebalances has no answer, and the next one may be on its way: so
+    // the group is left in order, even from here.
+    ~LibrdkafkaMember() override {
+        rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr);
+        close();
+        while (rd_kafka_consumer_closed(client_.get()) == 0) {
+            if (revoke_) answer_revoke();
+            if (const Event event{rd_kafka_queue_poll(queue_.get(), 100)}) handle(*event);
+        }
+    }
 
     Result<void> subscribe(const std::vector<std::string>& topics) {
         const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(topics.size())));

@@ -47,7 +47,8 @@ struct Lost {  // already somebody else's: drop at once; nothing to release, com
 };
 struct Committed {  // the answer to one commit(): an error per partition, or none
     std::vector<std::pair<TopicPartition, std::optional<Error>>> partitions;
-    // True when the group no longer knows this member (UNKNOWN_MEMBER_ID): what it holds is lost.
+    // True when the group no longer knows this member (UNKNOWN_MEMBER_ID): all that it holds is lost. It joins anew by
+    // itself, after the release() of what is Revoking.
     bool unknown_member = false;
 };
 struct Positions {  // the answer to read_positions(): nothing where the group has no offset
@@ -67,6 +68,7 @@ class GroupMember {
 public:
     static Result<std::unique_ptr<GroupMember>> join(const Settings& settings, const GroupOptions& options,
                                                      Wakeup& wakeup);
+    // Without a close() before, leaves the group here, giving up what it holds; waits for the broker's answer.
     virtual ~GroupMember() = default;
 
     // What happened since the last call, oldest first. Call it when woken and at least every 100 ms: librdkafka
@@ -76,10 +78,11 @@ public:
     // Some or all partitions of the pending Revoking event; the last one of them answers the event.
     virtual void release(const std::vector<TopicPartition>& partitions) = 0;
 
-    // Asynchronous; a Committed event follows for each call.
+    // Asynchronous; a Committed event follows for each call. During a rebalance commits may fail as retryable
+    // `conflict`: again at the next turn. Metadata over 4,096 bytes fails its partition, and that one only.
     virtual void commit(const std::vector<Position>& positions) = 0;
 
-    // Asks for the committed positions and their metadata; a Positions event follows for each call.
+    // Asks for the committed positions and their metadata; a Positions event follows for each call, in any order.
     virtual void read_positions(const std::vector<TopicPartition>& partitions) = 0;
 
     // Leaves the group; Revoking (to be answered) and then Closed follow.
