@@ -45,6 +45,14 @@ if ((EUID != 0)); then
   as_root=(sudo)
 fi
 
+log=$(mktemp /tmp/drover-debian.XXXXXX)
 echo "installing from Debian's packages: ${missing[*]}" >&2
-"${as_root[@]}" apt-get update -q -q
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -q -y --no-install-recommends "${missing[@]}" >&2
+if ! {
+  "${as_root[@]}" apt-get update -q &&
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+} >"$log" 2>&1 </dev/null; then
+  tail -n 20 "$log" >&2
+  echo "debian.sh: the installation failed; all of what apt said is in $log" >&2
+  exit 1
+fi
+rm "$log"
