@@ -203,6 +203,11 @@ std::optional<ClientError> client_error(rd_kafka_t* client, rd_kafka_event_t* ev
         result.fatal = true;
     }
     if (concerns_a_broker(code)) result.broker = broker_in(message);
+    // With TLS 1.3 a broker refuses our certificate, or that there is none, after the handshake: librdkafka takes the
+    // alert for a lost connection.
+    if (code == RD_KAFKA_RESP_ERR__TRANSPORT && message.find("SSL alert number") != std::string::npos) {
+        code = RD_KAFKA_RESP_ERR__SSL;
+    }
     result.error = to_error(code, std::move(message));
     result.error.retryable = !result.fatal;  // librdkafka goes on trying, even with a password that was refused
     return result;

@@ -37,7 +37,7 @@ public:
     struct OffsetOutOfRange {  // the offset to read does not exist (any more): start() again elsewhere
         std::string message;
     };
-    struct Failed {            // this partition only, e.g. unknown topic, authorisation; librdkafka tries on
+    struct Failed {            // this partition only, e.g. missing topic, reading refused; librdkafka tries on
         Error error;
     };
     using Fetched = std::variant<Record, ReachedEnd, OffsetOutOfRange, Failed>;
