@@ -1,6 +1,7 @@
 #include "src/jobqueue/commit_metadata.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 
 #include "src/base/base64.h"
@@ -10,6 +11,12 @@ namespace {
 
 constexpr char version = '1';
 constexpr std::size_t max_attempt_entries = 256;
+constexpr std::uint64_t max_due_millis = std::uint64_t{1} << 43;  // in 2248
+
+std::uint64_t due_millis(const OffsetAttempts& entry) {
+    const auto millis = std::chrono::ceil<std::chrono::milliseconds>(entry.due_at).time_since_epoch().count();
+    return std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(millis, 0)), max_due_millis);
+}
 
 void put_varint(std::string& out, std::uint64_t value) {
     while (value >= 0x80) {
@@ -51,12 +58,25 @@ private:
     std::string_view bytes_;
 };
 
+// The runs that can be told: above `committed`, ascending and apart, within the window. What a caller got wrong is left
+// out, since one such run would make the whole text unreadable.
+std::vector<OffsetRun> tellable(const std::vector<OffsetRun>& runs, std::int64_t committed) {
+    std::vector<OffsetRun> tidy;
+    std::int64_t end = committed;
+    for (const OffsetRun& run : runs) {
+        if (run.first < end || (run.first == end && !tidy.empty()) || run.count <= 0) continue;
+        if (run.first - committed > max_finished_window - std::min(run.count, max_finished_window)) break;
+        tidy.push_back(run);
+        end = run.first + run.count;
+    }
+    return tidy;
+}
+
 // As many runs as fit into `room` bytes.
 std::string encode_runs(const std::vector<OffsetRun>& runs, std::int64_t committed, std::size_t room) {
     std::string out;
     std::int64_t position = committed;
     for (const OffsetRun& run : runs) {
-        if (run.first + run.count - committed > max_finished_window) break;
         const auto gap = static_cast<std::uint64_t>(run.first - position);
         const auto count = static_cast<std::uint64_t>(run.count);
         if (out.size() + varint_size(gap) + varint_size(count) > room) break;
@@ -70,7 +90,7 @@ std::string encode_runs(const std::vector<OffsetRun>& runs, std::int64_t committ
 // As many offsets as fit into `room` bytes.
 std::string encode_bits(const std::vector<OffsetRun>& runs, std::int64_t committed, std::size_t room) {
     const std::int64_t end = runs.empty() ? committed : runs.back().first + runs.back().count;
-    const auto bits = static_cast<std::size_t>(std::min(end - committed, max_finished_window));
+    const auto bits = static_cast<std::size_t>(end - committed);
     std::string out(std::min((bits + 7) / 8, room), '\0');
     const auto last = static_cast<std::int64_t>(out.size() * 8);
     for (const OffsetRun& run : runs) {
@@ -125,13 +145,18 @@ std::string encode_commit_metadata(const CommitMetadata& metadata, std::int64_t 
 
     // Attempts may take a quarter of the room: without them a job gets a try too many, without the map it runs twice.
     std::string attempts;
+    std::uint64_t earliest = max_due_millis;
+    for (const OffsetAttempts& entry : metadata.attempts) earliest = std::min(earliest, due_millis(entry));
+    put_varint(attempts, earliest);
     std::size_t entries = 0;
     std::int64_t position = committed;
     for (const OffsetAttempts& entry : metadata.attempts) {
+        if (entry.offset < position || (entry.offset == position && entries > 0)) continue;
         if (entry.offset - committed > max_finished_window) break;
         const std::size_t before = attempts.size();
         put_varint(attempts, static_cast<std::uint64_t>(entry.offset - position));
         put_varint(attempts, static_cast<std::uint64_t>(std::max(entry.attempts, 0)));
+        put_varint(attempts, due_millis(entry) - earliest);
         if (entries == max_attempt_entries || attempts.size() > room / 4) {
             attempts.resize(before);
             break;
@@ -140,23 +165,24 @@ std::string encode_commit_metadata(const CommitMetadata& metadata, std::int64_t 
         ++entries;
     }
     put_varint(bytes, entries);
-    bytes += attempts;
+    if (entries > 0) bytes += attempts;
 
     if (room < bytes.size() + 1) return {};  // too little for anything that could be read back
     const std::size_t left = room - bytes.size() - 1;
-    const std::string runs = encode_runs(metadata.finished, committed, left);
-    const std::string bits = encode_bits(metadata.finished, committed, left);
+    const CommitMetadata map{.finished = tellable(metadata.finished, committed)};
+    const std::string runs = encode_runs(map.finished, committed, left);
+    const std::string bits = encode_bits(map.finished, committed, left);
     // Each is cut where the room ends: the one that tells of more offsets wins, then the shorter one.
-    const auto told = [&](char kind, const std::string& map) {
+    const auto told = [&](char kind, const std::string& encoded) {
         std::vector<OffsetRun> read;
         if (kind == 0) {
-            decode_runs(Reader(map), committed, read);
+            decode_runs(Reader(encoded), committed, read);
         } else {
-            decode_bits(map, committed, read);
+            decode_bits(encoded, committed, read);
         }
         return CommitMetadata{.finished = std::move(read)}.finished_count();
     };
-    const std::int64_t all = metadata.finished_count();
+    const std::int64_t all = map.finished_count();
     const bool runs_whole = told(0, runs) == all;
     const bool take_runs = runs_whole ? runs.size() <= bits.size() || told(1, bits) != all
                                       : told(0, runs) >= told(1, bits);
@@ -177,14 +203,18 @@ std::optional<CommitMetadata> decode_commit_metadata(std::string_view text, std:
     metadata.busy_micros = *busy;
     metadata.completions = *completions;
     std::int64_t position = 0;
+    const auto earliest = *entries > 0 ? reader.varint() : std::uint64_t{0};
+    if (!earliest || *earliest > max_due_millis) return std::nullopt;
     for (std::uint64_t i = 0; i < *entries; ++i) {
-        const auto gap = reader.varint(), attempts = reader.varint();
-        if (!gap || !attempts || *gap > static_cast<std::uint64_t>(max_finished_window)) return std::nullopt;
+        const auto gap = reader.varint(), attempts = reader.varint(), wait = reader.varint();
+        if (!gap || !attempts || !wait || *gap > static_cast<std::uint64_t>(max_finished_window)) return std::nullopt;
+        if (*wait > max_due_millis - *earliest) return std::nullopt;
         if (*attempts > static_cast<std::uint64_t>(std::numeric_limits<int>::max())) return std::nullopt;
         if (*gap == 0 && i > 0) return std::nullopt;
         position += static_cast<std::int64_t>(*gap);
         if (position > max_finished_window) return std::nullopt;
-        metadata.attempts.push_back({committed + position, static_cast<int>(*attempts)});
+        metadata.attempts.push_back({committed + position, static_cast<int>(*attempts),
+                                     time_from_millis(static_cast<std::int64_t>(*earliest + *wait))});
     }
     const auto kind = reader.varint();
     if (!kind || *kind > 1) return std::nullopt;

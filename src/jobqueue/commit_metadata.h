@@ -1,9 +1,10 @@
 // What a sidecar writes beside a committed offset, at most 4,096 bytes a partition: the next owner goes on from it, and
 // the operator reads how busy the workers were. Pure. Room: jobqueue.
 //
-// Text: the version "1", then base64 of: busy microseconds, completions, the attempts (count, then distance from the
-// one before and attempts), the kind of the map (0 runs, 1 bits), the map. Numbers are LEB128 varints. Runs: alternately
-// how many offsets are unfinished and finished, from the committed one on. Bits: bit i of byte i/8 is offset i.
+// Text: the version "1", then base64 of: busy microseconds, completions, the attempts (count; if there are any, the
+// earliest due time in milliseconds; of each the distance from the one before, attempts, milliseconds from that due time
+// to its own), the kind of the map (0 runs, 1 bits), the map. Numbers are LEB128 varints. Runs: alternately how many
+// offsets are unfinished and finished, from the committed one on. Bits: bit i of byte i/8 is offset i.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "src/base/time.h"
 
 namespace drover::jobqueue {
 
@@ -27,6 +30,7 @@ struct OffsetRun {  // [first, first + count)
 struct OffsetAttempts {  // of a job that is retried in its place
     std::int64_t offset = 0;
     int attempts = 0;
+    Time due_at{};  // no try before: whole milliseconds, kept from 1970 to 2248, rounded up
     bool operator==(const OffsetAttempts&) const = default;
 };
 

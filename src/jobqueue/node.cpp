@@ -129,7 +129,12 @@ class YamlEvents final : public YAML::EventHandler {
 public:
     explicit YamlEvents(TreeBuilder& builder) : builder_(builder) {}
 
-    void OnDocumentStart(const YAML::Mark& /*mark*/) override { anchors_.clear(); }
+    void OnDocumentStart(const YAML::Mark& mark) override {
+        // At a token that begins no node, such as a stray comma, yaml-cpp gives empty documents for ever.
+        if (mark.pos == document_start_) throw Refusal{line(mark), "is not YAML: unexpected character"};
+        document_start_ = mark.pos;
+        anchors_.clear();
+    }
     void OnDocumentEnd() override {}
 
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -191,6 +196,7 @@ private:
     }
 
     TreeBuilder& builder_;
+    int document_start_ = -1;
     std::vector<YAML::anchor_t> open_anchors_;
     std::unordered_map<YAML::anchor_t, NodePtr> anchors_;
 };
@@ -374,10 +380,9 @@ Documents read_yaml(std::string_view text, const std::string& file) {
     try {
         std::istringstream stream{std::string(text)};
         YAML::Parser parser(stream);
-        while (true) {
-            TreeBuilder builder(file, result.problems);
-            YamlEvents events(builder);
-            if (!parser.HandleNextDocument(events)) break;
+        TreeBuilder builder(file, result.problems);
+        YamlEvents events(builder);
+        while (parser.HandleNextDocument(events)) {
             if (NodePtr document = builder.take(); document && document->kind != Node::Kind::null)
                 result.documents.push_back(std::move(document));
         }

@@ -300,6 +300,11 @@ TEST(QueueFile, what_is_not_YAML_is_a_problem_with_its_line) {
     EXPECT_THAT(problems_of("{[a]: 1}\n"), ElementsAre(HasSubstr("a field's name must be a word, not a list")));
 }
 
+TEST(QueueFile, a_stray_character_ends_the_reading) {
+    for (const char* text : {",", "]", "}", ",--\na: 1\n", "---\n,\n", "- a\n]\n"})
+        EXPECT_THAT(problems_of(text), testing::Contains(HasSubstr("is not YAML: "))) << text;
+}
+
 TEST(QueueFile, problems_before_a_syntax_error_are_told_too) {
     EXPECT_THAT(problems_of(head + "  paused: 3\n---\na: [\n"), ElementsAre(HasSubstr("q.yaml:6: spec.paused"), HasSubstr("is not YAML")));
 }
