@@ -7,10 +7,16 @@ function(drover_room name)
   drover_compile_options(${name})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_include_directories(${name} SYSTEM PUBLIC ${EXPECTED_INCLUDE_DIR})
+  if(DROVER_TIDY)
+    set_target_properties(${name} PROPERTIES CXX_CLANG_TIDY "${CLANG_TIDY};--quiet;--warnings-as-errors=*")
+  endif()
   target_link_libraries(${name} PUBLIC ${ARG_ROOMS} PRIVATE ${ARG_LIBRARIES})
 endfunction()
 
-# A test executable of a room. It writes its JUnit report where the row check looks for it.
+# Every test of ctest leaves a JUnit report here, named after the test; tests/run_all.py takes a missing one for a failure.
+set(DROVER_REPORTS ${CMAKE_BINARY_DIR}/reports CACHE PATH "Where tests write their JUnit reports")
+
+# A test executable of a room.
 #
 #   drover_test(base_tests SOURCES time_test.cpp ROOMS drover_base [LIBRARIES ...])
 function(drover_test name)
@@ -18,11 +24,14 @@ function(drover_test name)
   add_executable(${name} ${ARG_SOURCES})
   drover_compile_options(${name})
   target_link_libraries(${name} PRIVATE ${ARG_ROOMS} ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE DROVER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name}
-    COMMAND ${name} --gtest_output=xml:${CMAKE_BINARY_DIR}/reports/${name}.xml --gtest_brief=1)
+    COMMAND ${name} --gtest_output=xml:${DROVER_REPORTS}/${name}.xml --gtest_brief=1)
 endfunction()
 
+option(DROVER_TIDY "Run clang-tidy on the rooms, beside the compiler" OFF)
+if(DROVER_TIDY)
+  find_program(CLANG_TIDY NAMES clang-tidy-14 clang-tidy REQUIRED)
+endif()
 option(DROVER_WERROR "Warnings are errors" OFF)
 function(drover_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast

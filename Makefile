@@ -1,0 +1,111 @@
+# `make` lists what there is. Everything works on a fresh Debian 12: each target installs what it needs first, and what
+# is slow to make is kept outside the clone (~/.cache/drover, ccache, Go's caches).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Debian's own Python has Debian's pytest; a version manager's, which may come first on the PATH, has not.
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+RELEASE := build/release
+DEV := build/dev
+export CCACHE_MAXSIZE ?= 5G
+export PYTHONDONTWRITEBYTECODE := 1
+
+# --- running ---
+
+.PHONY: help
+help: # this list
+	@echo "make TARGET, where TARGET is one of:"
+	@sed -n 's/^\([a-z-]*\):[^#]*# \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
+
+.PHONY: deps
+deps: # install what building and running needs
+	@deps/debian.sh
+	@deps/librdkafka.sh >/dev/null
+	@deps/broker.sh >/dev/null
+
+.PHONY: build
+build: deps $(RELEASE)/build.ninja # build the drover program, build/release/bin/drover
+	@cmake --build $(RELEASE)
+	@ln -sf "$$(deps/broker.sh)" $(RELEASE)/bin/drover-broker
+
+.PHONY: run
+run: build # the demo: changelogs of this machine as jobs, see examples/changelogs
+	@$(RELEASE)/bin/drover run -f examples/changelogs/queues.yaml --until-idle \
+	  --submit 'changelogs=/usr/share/doc/changelog*.gz' --paths
+
+# --- checking ---
+
+.PHONY: deps-tests
+deps-tests: deps
+	@deps/debian.sh --tests
+	@deps/kafka.sh >/dev/null
+
+.PHONY: test
+test: deps-tests $(DEV)/build.ninja # all tests, on the embedded broker and on Apache Kafka; reports in build/reports
+	@cmake --build $(DEV)
+	@ln -sf "$$(deps/broker.sh)" $(DEV)/bin/drover-broker
+	@$(PYTHON) tests/run_all.py --build $(DEV) --reports build/reports
+
+.PHONY: test-asan
+test-asan: deps-tests build/asan-ubsan/build.ninja # the C++ tests under address and undefined behaviour sanitizers
+	@cmake --build build/asan-ubsan
+	@$(PYTHON) tests/run_all.py --build build/asan-ubsan --reports build/asan-ubsan/reports --only ctest
+
+.PHONY: test-tsan
+test-tsan: deps-tests build/tsan/build.ninja # the sidecar's tests under the thread sanitizer
+	@cmake --build build/tsan
+	@$(PYTHON) tests/run_all.py --build build/tsan --reports build/tsan/reports --only ctest --tests '^(sidecar|kafka|http)'
+
+.PHONY: fuzz
+fuzz: deps-tests # every parser that reads from outside, a minute each
+	@tests/fuzz/run.sh 60
+
+.PHONY: coverage
+coverage: deps-tests build/coverage/build.ninja # line coverage of the C++ tests, by file
+	@deps/debian.sh --packages gcovr
+	@cmake --build build/coverage
+	@find build/coverage -name '*.gcda' -delete
+	@$(PYTHON) tests/run_all.py --build build/coverage --reports build/coverage/reports --only ctest
+	@/usr/bin/gcovr --root . --filter src/ --filter sidecar/ --filter operator/ --filter cli/ \
+	  --html-details build/coverage/index.html --txt --print-summary build/coverage
+	@echo "build/coverage/index.html has it line by line"
+
+.PHONY: lint
+lint: deps-tests lint-text build/lint/build.ninja # format, warnings as errors, clang-tidy, Python, shell, JavaScript, Go
+	@cmake --build build/lint
+	@echo "lint is clean"
+
+.PHONY: lint-text
+lint-text:
+	@git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run -Werror
+	@git ls-files '*.py' | xargs $(PYTHON) -m pyflakes
+	@git ls-files '*.sh' .ci/run | xargs shellcheck
+	@git ls-files '*.js' '*.mjs' | xargs -n 1 node --check
+	@cd broker; go=$$(../deps/go.sh); unformatted=$$("$${go%/*}/gofmt" -l .); \
+	  [[ -z $$unformatted ]] || { echo "gofmt would change: $$unformatted" >&2; exit 1; }; \
+	  GOTOOLCHAIN=local GOFLAGS=-mod=readonly "$$go" vet ./...
+
+.PHONY: format
+format: # format all C++ and Go
+	@deps/debian.sh --packages clang-format
+	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
+	@cd broker; go=$$(../deps/go.sh); "$${go%/*}/gofmt" -w .
+
+.PHONY: clean
+clean: # remove build/; what is cached outside the clone stays
+	rm -rf build
+
+# --- build folders: CMake configures one when its preset changes, and again by itself when a CMake file does ---
+
+build/%/build.ninja: CMakePresets.json
+	@cmake --preset $* --log-level=NOTICE
+	@touch $@
+
+# clang-tidy runs as part of this build; ninja does not know that its settings are an input.
+build/lint/build.ninja: .clang-tidy
+
+build/release/build.ninja: | deps
+build/dev/build.ninja build/asan-ubsan/build.ninja build/tsan/build.ninja build/coverage/build.ninja build/lint/build.ninja: | deps-tests
