@@ -40,6 +40,7 @@ public:
         free_.push_back(slot);
     }
     HeldJob& operator[](Slot slot) { return jobs_[slot]; }
+    const HeldJob& operator[](Slot slot) const { return jobs_[slot]; }
 
 private:
     std::vector<HeldJob> jobs_;

@@ -140,7 +140,18 @@ void Sidecar::turn() {
     const std::optional<Time> wakeup = engine_.next_wakeup();
     if (wakeup && *wakeup <= clock_.now()) handle(event::Tick{});
     set_timer();
+    log_worker();
     if (closing_) finish_drain();
+}
+
+void Sidecar::log_worker() {
+    if (engine_.worker_reachable() == worker_was_reachable_ || draining_) return;
+    worker_was_reachable_ = !worker_was_reachable_;
+    if (worker_was_reachable_) {
+        log::info("the worker answers", {{"port", config_.delivery.port}});
+    } else {
+        log::warn("the worker's port does not answer: jobs wait, no attempt is used", {{"port", config_.delivery.port}});
+    }
 }
 
 void Sidecar::set_timer() {
@@ -370,7 +381,7 @@ void Sidecar::log_dead_letter(const HeldJob& job, const jobqueue::Cause& cause) 
         dead_logs_ = 0;
     }
     if (++dead_logs_ > dead_logs_per_second) return;
-    log::warn("job dead-lettered", {{"job", job.id}, {"error", cause.error_class}, {"message", cause.message}});
+    log::warn("job dead-lettered", {{"job", job.id}, {"error", cause.error_class}, {"cause", cause.message}});
 }
 
 void Sidecar::perform(action::Settled& settled) {
@@ -474,6 +485,11 @@ Stats Sidecar::stats() const {
     stats.joined = std::ranges::all_of(subscriptions_, [](const auto& each) { return each->joined(); });
     stats.drained = is_drained_;
     stats.trouble = kafka_trouble_;
+    if (const std::optional<BlockedKey> blocked = engine_.blocked_key()) {
+        const HeldJob& job = slots_[blocked->slot];
+        stats.blocked_job = "job " + job.id + ", key " + std::string(job.record->key().value_or("(none)")) + ": " +
+                            std::to_string(blocked->waiting) + " jobs wait behind it";
+    }
     for (const auto& subscription : subscriptions_) {
         stats.partitions += subscription->held();
         if (!subscription->trouble().empty()) stats.trouble = subscription->trouble();

@@ -62,6 +62,7 @@ private:
     void take_records();
     bool take_from(AssignmentId assignment);
     void arrive(AssignmentId assignment, kafka::Record record);
+    void log_worker();
     void set_timer();
 
     void handle(Event event);  // lets the engine decide, and performs what it says
@@ -104,6 +105,7 @@ private:
     std::vector<Event> events_;                     // waiting for the engine, while it is being served
     bool handling_ = false;
     bool turn_scheduled_ = false;
+    bool worker_was_reachable_ = false;
 
     std::unordered_map<std::uint64_t, Submitted> submits_;
     std::uint64_t next_submit_ = 0;
