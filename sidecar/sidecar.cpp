@@ -126,13 +126,22 @@ void Sidecar::wait_for_kafka() {
 }
 
 void Sidecar::schedule_turn() {
-    if (turn_scheduled_) return;
-    turn_scheduled_ = true;
     boost::asio::post(io_, [this] { turn(); });
 }
 
+// After answers: what was prefetched takes the free places. Answers that come together share one look.
+void Sidecar::schedule_refill() {
+    if (refill_scheduled_) return;
+    refill_scheduled_ = true;
+    boost::asio::post(io_, [this] {
+        refill_scheduled_ = false;
+        take_records();
+        set_timer();
+        log_worker();
+    });
+}
+
 void Sidecar::turn() {
-    turn_scheduled_ = false;
     wakeup_.clear();
     poll_producer();
     poll_groups();
@@ -154,12 +163,13 @@ void Sidecar::log_worker() {
     }
 }
 
+// Wakes at the engine's time or a little before, never after.
 void Sidecar::set_timer() {
-    Duration sleep = longest_sleep;
-    if (const std::optional<Time> wakeup = engine_.next_wakeup()) {
-        sleep = std::clamp<Duration>(*wakeup - clock_.now(), Duration{0}, longest_sleep);
-    }
-    timer_.expires_after(sleep);
+    const Time now = clock_.now();
+    const Time at = std::min(now + longest_sleep, engine_.next_wakeup().value_or(Time::max()));
+    if (now < timer_at_ && timer_at_ <= at) return;
+    timer_at_ = at;
+    timer_.expires_after(std::max(at - now, Duration{0}));
     timer_.async_wait([this](boost::system::error_code error) {
         if (!error) turn();
     });
@@ -238,6 +248,7 @@ void Sidecar::take_records() {
 bool Sidecar::take_from(AssignmentId assignment) {
     fetched_.clear();
     const bool more = fetcher_->take(assignment, engine_.room(assignment), fetched_);
+    if (!fetched_.empty()) kafka_trouble_.clear();  // set again below by what is still wrong
     for (kafka::Fetcher::Fetched& item : fetched_) {
         if (auto* record = std::get_if<kafka::Record>(&item)) {
             arrive(assignment, std::move(*record));
@@ -429,12 +440,12 @@ void Sidecar::answered(http::JobClient::Token lease, const http::Answer& answer)
         stats_.worker_time.add(now - slots_[static_cast<Slot>(lease & 0xffff'ffff)].handed_over_at);
     }
     handle(event::Answered{lease, std::move(outcome)});
-    schedule_turn();
+    schedule_refill();
 }
 
 void Sidecar::probed(bool reachable) {
     handle(event::WorkerProbed{reachable});
-    schedule_turn();
+    schedule_refill();
 }
 
 void Sidecar::submit(const std::string& queue, const jobqueue::Submission& job, Submitted done) {

@@ -56,6 +56,7 @@ private:
 
     void wait_for_kafka();
     void schedule_turn();
+    void schedule_refill();
     void turn();
     void poll_producer();
     void poll_groups();
@@ -104,7 +105,8 @@ private:
     std::vector<kafka::Fetcher::Fetched> fetched_;  // buffer of take_from()
     std::vector<Event> events_;                     // waiting for the engine, while it is being served
     bool handling_ = false;
-    bool turn_scheduled_ = false;
+    bool refill_scheduled_ = false;
+    Time timer_at_{};  // when timer_ fires
     bool worker_was_reachable_ = false;
 
     std::unordered_map<std::uint64_t, Submitted> submits_;

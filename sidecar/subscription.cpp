@@ -101,6 +101,7 @@ void Subscription::on(const kafka::group_event::Committed& committed, std::vecto
         const auto found = partitions_.find(partition);
         if (found == partitions_.end() || found->second.id == 0) continue;
         events.push_back(event::Committed{found->second.id, !error});
+        if (!error) trouble_.clear();
         if (error && !error->retryable) {
             log::error("commit refused", {{"topic", partition.topic},
                                           {"partition", partition.partition},
