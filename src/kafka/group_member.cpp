@@ -149,7 +149,7 @@ private:
             for (auto& partition : elements(*list)) partition.offset = RD_KAFKA_OFFSET_END;
             if (const ApiError error{rd_kafka_incremental_assign(client_.get(), list)}) return fail("assign", *error);
             rd_kafka_pause_partitions(client_.get(), list);
-            if (list->cnt > 0) happened_.emplace_back(group_event::Assigned{partitions_of(*list)});
+            happened_.emplace_back(group_event::Assigned{partitions_of(*list)});  // of none: a spare member
             return;
         }
         revoke_ = PartitionList(rd_kafka_topic_partition_list_copy(list));

@@ -36,7 +36,7 @@ struct Position {  // what is to be committed, or was read
 };
 
 namespace group_event {
-struct Assigned {  // these, besides those that are ours already
+struct Assigned {  // these, besides those that are ours already; none: there are enough members without us
     std::vector<TopicPartition> partitions;
 };
 struct Revoking {  // finish what is in flight, commit, then release() them
