@@ -40,7 +40,7 @@ DeliveryEngine::Partition::Partition(const event::Assigned& assigned)
       retry_step(assigned.retry_step),
       busy_micros(assigned.metadata.busy_micros),
       completions(assigned.metadata.completions) {
-    for (const auto& [offset, made] : assigned.metadata.attempts) attempts[offset] = made;
+    for (const auto& [offset, made, due_at] : assigned.metadata.attempts) retries[offset] = {made, due_at};
 }
 
 DeliveryEngine::DeliveryEngine(EngineConfig config, std::uint64_t seed)
@@ -64,7 +64,7 @@ std::optional<Time> DeliveryEngine::next_wakeup() const {
     Time at = Time::max();
     if (!delayed_.empty()) at = std::min(at, delayed_.begin()->first);
     if (in_flight_ > 0) at = std::min(at, next_expiry_);
-    if (worker_ == Worker::unreachable) at = std::min(at, probe_at_);
+    if (worker_ == Worker::unreachable && !draining_) at = std::min(at, probe_at_);
     if (dirty_ > 0) at = std::min(at, next_commit_);
     if (at == Time::max()) return std::nullopt;
     return at;
@@ -75,8 +75,7 @@ std::size_t DeliveryEngine::room(AssignmentId assignment) const {
     const auto found = partitions_.find(assignment);
     if (found == partitions_.end() || found->second.revoking) return 0;
     const Partition& partition = found->second;
-    if (partition.held_jobs >= config_.held_jobs || partition.held_bytes >= held_share()) return 0;
-    if (partition.tracker.map_bytes_bound() > map_bytes_limit) return 0;
+    if (is_full(partition)) return 0;
     return std::min({ready_limit() - ready_.size(), config_.held_jobs - partition.held_jobs, most_taken_at_once});
 }
 
@@ -84,16 +83,18 @@ bool DeliveryEngine::has_room() const { return !draining_ && ready_.size() < rea
 
 std::optional<BlockedKey> DeliveryEngine::blocked_key() const {
     if (config_.ordering == jobqueue::Ordering::none) return std::nullopt;
+    std::optional<BlockedKey> blocked;
     for (const auto& [id, partition] : partitions_) {
-        const bool full = partition.held_jobs >= config_.held_jobs || partition.held_bytes >= held_share() ||
-                          partition.tracker.map_bytes_bound() > map_bytes_limit;
-        if (!full || partition.sequences.empty()) continue;
-        const auto longest = std::ranges::max_element(
-            partition.sequences, {}, [](const auto& entry) { return entry.second.jobs.size(); });
-        const auto& jobs = longest->second.jobs;
-        return BlockedKey{id, jobs.front(), jobs.size() - 1};
+        if (!is_full(partition)) continue;
+        for (const auto& [key, sequence] : partition.sequences) {
+            const Job& first = jobs_[sequence.jobs.front()];
+            const std::size_t waiting = sequence.jobs.size() - 1;
+            const bool moves = first.state != State::write_waits && !partition.retries.contains(first.offset);
+            if (moves || (blocked && blocked->waiting >= waiting)) continue;
+            blocked = BlockedKey{id, sequence.jobs.front(), waiting};
+        }
     }
-    return std::nullopt;
+    return blocked;
 }
 
 // --- events
@@ -117,7 +118,7 @@ void DeliveryEngine::on(event::Lost& lost) {
     for (Slot slot = 0; slot < jobs_.size(); ++slot) {
         const Job& job = jobs_[slot];
         if (job.assignment != lost.assignment) continue;
-        if (job.state == State::in_flight) actions_.push_back(action::Abort{lease_of(slot, job.handovers)});
+        if (job.state == State::in_flight && !job.aborted) abort(slot);
         if (job.state == State::write_waits) {
             delayed_.erase({job.wake_at, slot});
             settle(slot, How::dropped);
@@ -134,7 +135,7 @@ void DeliveryEngine::on(event::Arrived& arrived) {
     if (job.state != State::free) broken("a record arrived in a slot that is in use");
 
     const auto found = partitions_.find(arrived.assignment);
-    if (found == partitions_.end() || found->second.revoking) {
+    if (found == partitions_.end() || is_leaving(found->second)) {
         actions_.push_back(action::Settled{arrived.slot, How::dropped});
         return;
     }
@@ -158,8 +159,9 @@ void DeliveryEngine::on(event::Arrived& arrived) {
               .due_at = arrived.due_at.value_or(Time{}),
               .appended_at = arrived.appended_at,
               .deadline = arrived.deadline};
-    if (const auto made = partition.attempts.find(arrived.offset); made != partition.attempts.end()) {
-        job.attempts_made = std::max(job.attempts_made, made->second);
+    if (const auto retry = partition.retries.find(arrived.offset); retry != partition.retries.end()) {
+        job.attempts_made = std::max(job.attempts_made, retry->second.attempts_made);
+        job.due_at = std::max(job.due_at, retry->second.due_at);
     }
     ++partition.unsettled;
     enter(arrived.slot, State::parked);
@@ -205,7 +207,7 @@ void DeliveryEngine::on(event::Answered& answered) {
         worker_is_unreachable();
         return give_back(slot);
     }
-    if (outcome.verdict == Verdict::aborted && !job.timed_out) return give_back(slot);
+    if (outcome.verdict == Verdict::aborted && !job.aborted) return give_back(slot);
 
     probe_backoff_ = Duration{0};
     partition->busy_micros += static_cast<std::uint64_t>(busy.count());
@@ -248,17 +250,16 @@ void DeliveryEngine::on(event::WriteFailed& failed) {
     if (job.state != State::writing) return;
     if (partition_of(job) == nullptr) return settle(failed.slot, How::dropped);
     if (failed.too_large) {
-        if (std::holds_alternative<action::WriteRetry>(job.letter)) {
+        if (const auto* retry = std::get_if<action::WriteRetry>(&job.letter)) {
             return bury(failed.slot,
                         {.error_class = "RetryTooLarge",
-                         .message = "the retry topic takes no record of this size: " +
-                                    std::get<action::WriteRetry>(job.letter).cause.message},
-                        true);
+                         .message = "the retry topic takes no record of this size: " + retry->cause.message},
+                        retry->why != action::WriteRetry::Why::not_due);
         }
         auto& letter = std::get<action::WriteDeadLetter>(job.letter);
         if (!letter.without_payload) {
             letter.without_payload = true;
-            return write(failed.slot, std::move(job.letter));
+            return write(failed.slot, std::move(letter));
         }
     }
     ++job.write_failures;
@@ -287,7 +288,11 @@ void DeliveryEngine::on(event::WorkerProbed& probed) {
 
 void DeliveryEngine::on(event::Paused& paused) { paused_ = paused.paused; }
 
-void DeliveryEngine::on(event::Drain&) { draining_ = true; }
+void DeliveryEngine::on(event::Drain&) {
+    if (draining_) return;
+    draining_ = true;
+    for (const auto& [id, partition] : partitions_) drop_waiting(id);
+}
 
 // --- what happens to a job
 
@@ -303,12 +308,20 @@ std::size_t DeliveryEngine::held_share() const {
     return std::max<std::size_t>(config_.held_bytes / std::max<std::size_t>(partitions_.size(), 1), 1);
 }
 
+bool DeliveryEngine::is_full(const Partition& partition) const {
+    return partition.held_jobs >= config_.held_jobs || partition.held_bytes >= held_share() ||
+           partition.tracker.map_bytes_bound() > map_bytes_limit;
+}
+
 // Enough to fill every slot again in one turn; what is not taken stays with the fetcher.
-std::size_t DeliveryEngine::ready_limit() const { return std::max<std::size_t>(2 * static_cast<std::size_t>(config_.concurrency), 16); }
+std::size_t DeliveryEngine::ready_limit() const {
+    return std::max<std::size_t>(2 * static_cast<std::size_t>(config_.concurrency), 16);
+}
 
 void DeliveryEngine::enter(Slot slot, State state) {
     Job& job = jobs_[slot];
-    const auto held = [](State s) { return s == State::parked || s == State::delayed || s == State::ready; };
+    // What is being written is held too: while Kafka takes no letters, memory must not fill with them.
+    const auto held = [](State s) { return s != State::free && s != State::in_flight; };
     const auto written = [](State s) { return s == State::writing || s == State::write_waits; };
     const int held_by = static_cast<int>(held(state)) - static_cast<int>(held(job.state));
     if (held_by != 0) {
@@ -354,7 +367,7 @@ void DeliveryEngine::delay(Slot slot, State state, Time until) {
 
 // The app cannot have seen it: first in line again.
 void DeliveryEngine::give_back(Slot slot) {
-    if (partition_of(jobs_[slot])->revoking) return settle(slot, How::dropped);
+    if (is_leaving(*partition_of(jobs_[slot]))) return settle(slot, How::dropped);
     enter(slot, State::ready);
     ready_.push_front(slot);
 }
@@ -379,9 +392,9 @@ void DeliveryEngine::fail(Slot slot, Outcome&& outcome) {
                                                                     : action::WriteRetry::Why::held_back});
     }
     Partition& partition = *partition_of(job);
-    partition.attempts[job.offset] = job.attempts_made;
+    partition.retries[job.offset] = {job.attempts_made, job.due_at};
     mark_dirty(partition);
-    if (partition.revoking) return settle(slot, How::dropped);  // the next owner goes on; the commit tells the attempts
+    if (is_leaving(partition)) return settle(slot, How::dropped);  // the next owner goes on from what the commit tells
     delay(slot, State::delayed, job.due_at);
 }
 
@@ -389,7 +402,7 @@ void DeliveryEngine::bury(Slot slot, jobqueue::Cause&& cause, bool tried) {
     write(slot, action::WriteDeadLetter{slot, jobs_[slot].attempts_made, std::move(cause), tried});
 }
 
-void DeliveryEngine::write(Slot slot, Letter&& letter) {
+void DeliveryEngine::write(Slot slot, Letter letter) {
     enter(slot, State::writing);
     jobs_[slot].letter = std::move(letter);
     std::visit(
@@ -405,7 +418,7 @@ void DeliveryEngine::settle(Slot slot, How how) {
     if (partition != nullptr) {
         if (how != How::dropped) {
             if (!partition->tracker.finish(job.offset)) broken("a job was finished twice");
-            partition->attempts.erase(job.offset);
+            partition->retries.erase(job.offset);
             mark_dirty(*partition);
         }
         --partition->unsettled;
@@ -483,15 +496,20 @@ void DeliveryEngine::wake_due_jobs() {
     }
 }
 
+void DeliveryEngine::abort(Slot slot) {
+    jobs_[slot].aborted = true;
+    actions_.push_back(action::Abort{lease_of(slot, jobs_[slot].handovers)});
+}
+
 void DeliveryEngine::abort_expired() {
-    if (in_flight_ == 0 || now_ < next_expiry_) return;
+    if (in_flight_ == 0) next_expiry_ = Time::max();
+    if (now_ < next_expiry_) return;
     next_expiry_ = Time::max();
     for (Slot slot = 0; slot < jobs_.size(); ++slot) {
-        Job& job = jobs_[slot];
-        if (job.state != State::in_flight || job.timed_out) continue;
+        const Job& job = jobs_[slot];
+        if (job.state != State::in_flight || job.aborted) continue;
         if (job.expires_at <= now_) {
-            job.timed_out = true;
-            actions_.push_back(action::Abort{lease_of(slot, job.handovers)});
+            abort(slot);
         } else {
             next_expiry_ = std::min(next_expiry_, job.expires_at);
         }
@@ -518,7 +536,7 @@ void DeliveryEngine::hand_over() {
         }
         enter(slot, State::in_flight);
         ++job.handovers;
-        job.timed_out = false;
+        job.aborted = false;
         job.handed_over_at = now_;
         job.expires_at = now_ + job.timeout;
         if (job.deadline) job.expires_at = std::min(job.expires_at, *job.deadline);
@@ -535,8 +553,9 @@ void DeliveryEngine::commit(AssignmentId assignment, Partition& partition) {
     jobqueue::CommitMetadata metadata{.finished = partition.tracker.finished_above(),
                                       .busy_micros = partition.busy_micros,
                                       .completions = partition.completions};
-    for (const auto& [offset, made] : partition.attempts) {
-        if (offset >= partition.tracker.committable()) metadata.attempts.push_back({offset, made});
+    for (const auto& [offset, retry] : partition.retries) {
+        if (offset < partition.tracker.committable()) continue;
+        metadata.attempts.push_back({offset, retry.attempts_made, retry.due_at});
     }
     actions_.push_back(action::Commit{assignment, partition.tracker.committable(), std::move(metadata)});
 }

@@ -81,7 +81,7 @@ struct WriteFailed { Slot slot = 0; bool too_large = false; };
 struct Committed { AssignmentId assignment = 0; bool ok = true; };
 struct WorkerProbed { bool reachable = false; };
 struct Paused { bool paused = true; };
-struct Drain {};  // hand nothing over any more; Drained follows when everything is finished and committed
+struct Drain {};  // hand nothing over any more: what waits is dropped, what is in flight is finished, Drained follows
 struct Tick {};   // time has passed
 }  // namespace event
 
@@ -137,7 +137,8 @@ struct Drained {};
 using Action = std::variant<action::HandOver, action::Abort, action::WriteRetry, action::WriteDeadLetter,
                             action::Settled, action::Commit, action::Release, action::Probe, action::Drained>;
 
-// What a person wants to know when jobs stand still.
+// What a person wants to know when jobs stand still: a partition takes nothing more, and this key, whose first job is
+// being retried in its place or cannot be written, has the most of them.
 struct BlockedKey {
     AssignmentId assignment = 0;
     Slot slot = 0;  // the job that everything behind it waits for
@@ -177,12 +178,16 @@ private:
         explicit Partition(const event::Assigned& assigned);
         OffsetTracker tracker;
         Duration retry_step{0};
-        std::map<std::int64_t, int> attempts;  // of jobs retried in their place
+        struct Retry {
+            int attempts_made = 0;
+            Time due_at{};
+        };
+        std::map<std::int64_t, Retry> retries;  // of jobs that are retried in their place, by offset
         std::uint64_t busy_micros = 0;
         std::uint64_t completions = 0;
         std::unordered_map<std::uint64_t, Sequence> sequences;
         std::size_t unsettled = 0;   // jobs that arrived and are not settled
-        std::size_t held_bytes = 0;  // of those that are neither in flight nor being written
+        std::size_t held_bytes = 0;  // of those that are not in flight
         std::size_t held_jobs = 0;
         Time commit_at{};            // no commit before: the last one failed
         bool dirty = false;          // there is something to commit
@@ -209,7 +214,7 @@ private:
         Time wake_at{};  // of delayed and write_waits
         Time handed_over_at{}, expires_at{};
         Duration busy{0};
-        bool timed_out = false;
+        bool aborted = false;  // for its timeout or deadline, or because the partition was lost
         int write_failures = 0;
         Letter letter;
     };
@@ -231,6 +236,8 @@ private:
     bool retries_in_place() const;
     bool stays_in_order() const { return config_.ordering != jobqueue::Ordering::none; }
     Partition* partition_of(const Job& job);
+    bool is_leaving(const Partition& partition) const { return draining_ || partition.revoking; }
+    bool is_full(const Partition& partition) const;
     std::size_t held_share() const;
     std::size_t ready_limit() const;
 
@@ -238,9 +245,10 @@ private:
     void offer(Slot slot);               // the job's turn has come: ready, delayed until due, moved on or buried
     void delay(Slot slot, State state, Time until);
     void give_back(Slot slot);
+    void abort(Slot slot);
     void fail(Slot slot, Outcome&& outcome);
     void bury(Slot slot, jobqueue::Cause&& cause, bool tried);
-    void write(Slot slot, Letter&& letter);
+    void write(Slot slot, Letter letter);
     void settle(Slot slot, action::Settled::How how);
     void next_in_sequence(Partition& partition, Slot slot);
     void drop_waiting(AssignmentId assignment);

@@ -2,14 +2,19 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 
 namespace drover::sidecar {
 
 OffsetTracker::OffsetTracker(std::int64_t committed, const std::vector<jobqueue::OffsetRun>& finished)
     : base_(std::max<std::int64_t>(committed, 0)), next_(base_) {
+    constexpr auto most = std::numeric_limits<std::int64_t>::max();
+    const std::int64_t limit = base_ + std::min(jobqueue::max_finished_window, most - base_);
     for (const jobqueue::OffsetRun& run : finished) {
+        if (run.count <= 0 || run.first >= limit) continue;
         const std::int64_t first = std::max({run.first, base_, runs_.empty() ? base_ : std::prev(runs_.end())->second});
-        const std::int64_t end = std::min(run.first + run.count, base_ + jobqueue::max_finished_window);
+        const std::int64_t end = run.first > 0 && run.count > most - run.first ? limit
+                                                                               : std::min(run.first + run.count, limit);
         if (first < end) mark_finished(first, end);
     }
     next_ = std::max(next_, base_);
@@ -88,7 +93,7 @@ void OffsetTracker::skip_to(std::int64_t offset) {
         }
         const std::int64_t end = after == runs_.end() ? offset : std::min(offset, after->first);
         mark_finished(missing, end);
-        missing = end;
+        missing = std::max(end, base_);  // which may have passed what was finished before
     }
 }
 

@@ -98,6 +98,7 @@ std::optional<Time> parse_http_date(std::string_view text) {
     static constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     if (text.size() != 29 || text.substr(3, 2) != ", " || text.substr(25) != " GMT") return std::nullopt;
+    if (text[7] != ' ' || text[11] != ' ' || text[16] != ' ' || text[19] != ':' || text[22] != ':') return std::nullopt;
     const auto number = [&](std::size_t pos, std::size_t digits) -> std::optional<int> {
         int value = 0;
         const char* end = text.data() + pos + digits;

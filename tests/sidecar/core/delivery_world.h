@@ -1,0 +1,184 @@
+// A world in virtual time around delivery engines: Kafka's partitions with their commits, a consumer group that moves
+// them, apps that answer, hang, crash and refuse. It watches every promise of the engine and stops at the first that is
+// broken. Everything follows from the scenario: the same one runs the same way.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "sidecar/core/delivery_engine.h"
+
+namespace drover::sidecar {
+
+struct Scenario {
+    jobqueue::Ordering ordering = jobqueue::Ordering::none;
+    unsigned seed = 0;
+    int jobs = 10;
+    int partitions = 1;
+    int members = 1;
+    int keys = 2;
+    int concurrency = 2;
+    int max_attempts = 3;
+    int steps = 2;       // retry topics; 0: retries wait in their place
+    int held_jobs = 8;
+    int disturbances = 0;
+    int trouble = 30;    // how many of a hundred tries go wrong
+    int write_trouble = 20;
+    int commit_trouble = 20;
+    bool violent = false;  // members die, partitions are lost, writes fail after all, maps do not fit
+};
+std::ostream& operator<<(std::ostream& out, const Scenario& scenario);
+
+class DeliveryWorld {
+public:
+    explicit DeliveryWorld(const Scenario& scenario);
+
+    // Until every job has ended and every offset is committed, or a promise is broken: then which one, else "".
+    std::string run();
+    std::string trace() const;
+
+    // What happened, so that a test can tell that it tested something.
+    struct Counts {
+        int completed = 0, dead_letters = 0, handed_over = 0, repeated = 0, retried = 0, timeouts = 0, refused = 0;
+        int throttled = 0, deadlines = 0, released = 0, drained = 0, lost = 0, killed = 0, write_failures = 0, hops = 0;
+        int dropped = 0;
+        Counts& operator+=(const Counts& other);
+    };
+    const Counts& counts() const { return counts_; }
+
+private:
+    struct Job {
+        int partition = 0;
+        std::optional<std::uint64_t> key;
+        std::size_t bytes = 0;
+        std::optional<int> max_attempts;
+        std::optional<Duration> timeout;
+        std::optional<Time> deadline, due_at;
+        bool unfit = false;
+        bool too_large_to_retry = false, too_large_for_dead_letters = false;
+
+        int attempts_used = 0;
+        int in_flight = 0;
+        bool completed = false;
+        int dead_letters = 0;
+        Time not_before{};  // no try before, by what the app answered
+        bool ended() const { return completed || dead_letters > 0; }
+    };
+    struct Record {
+        std::int64_t offset = 0;
+        int job = 0;
+        int attempts_made = 0;
+        std::optional<Time> due_at;
+        Time appended_at{};
+        bool finished = false;  // completed, or what carries it on is acknowledged
+    };
+    struct Log {
+        std::vector<Record> records;
+        std::int64_t end = 0;
+        Duration step{0};
+        std::int64_t committed = 0;
+        std::string metadata;
+        std::optional<AssignmentId> owner;
+    };
+    struct Assignment {
+        std::size_t log = 0;
+        std::size_t next = 0;  // index of the record to fetch
+        std::int64_t told_end = -1;
+        bool revoking = false;
+        bool committing = false;
+    };
+    struct Held {
+        std::size_t log = 0;
+        std::size_t record = 0;
+        AssignmentId assignment = 0;
+        std::optional<Lease> lease;
+        bool writing = false, wrote_dead_letter = false, completed = false, refused_size = false;
+    };
+    struct HandOver {
+        Slot slot = 0;
+        int job = 0;
+        AssignmentId assignment = 0;
+        Time at{}, expires{};
+        bool aborted = false, expired = false;
+    };
+    struct Member {
+        std::unique_ptr<DeliveryEngine> engine;
+        int life = 0;
+        std::map<AssignmentId, Assignment> assignments;
+        std::map<Slot, Held> slots;
+        std::map<Lease, HandOver> hands;
+        Lease last_lease = 0;
+        Time app_up_at{};
+        bool paused = false, draining = false, drained = false;
+    };
+
+    // The world's dice.
+    bool chance(int percent) { return die(100) < percent; }
+    int die(int sides) { return static_cast<int>(random_() % static_cast<unsigned>(sides)); }
+    Duration between(int low_millis, int high_millis) {
+        return std::chrono::milliseconds(low_millis + die(high_millis - low_millis + 1));
+    }
+    bool calm() const;
+
+    void fail(const std::string& promise);
+    void note(const std::string& what);
+    void at(Time when, std::function<void()> what) { schedule_.emplace(std::pair(when, ++scheduled_), std::move(what)); }
+    // Only if the member still lives then.
+    void later(int member, Duration wait, std::function<void()> what);
+
+    void append(std::size_t log, Record record);
+    void start(int member);
+    void assign(std::size_t log);
+    void drop_member(int member);
+    void disturb();
+
+    void step(int member, Event event);
+    void fetch(int member);
+    void answer(int member, Lease lease, WorkerAnswer::Kind kind, int status, std::string retry_after);
+    void write(int member, Slot slot, bool too_large, bool dead_letter, std::function<void()> land);
+
+    void perform(int member, const action::HandOver&);
+    void perform(int member, const action::Abort&);
+    void perform(int member, const action::WriteRetry&);
+    void perform(int member, const action::WriteDeadLetter&);
+    void perform(int member, const action::Settled&);
+    void perform(int member, const action::Commit&);
+    void perform(int member, const action::Release&);
+    void perform(int member, const action::Probe&);
+    void perform(int member, const action::Drained&);
+    void check_order(int member, const Held& held);
+    void check_bounds(int member);
+
+    Job& job_of(const Held& held) { return jobs_[static_cast<std::size_t>(logs_[held.log].records[held.record].job)]; }
+    Record& record_of(const Held& held) { return logs_[held.log].records[held.record]; }
+    int most_attempts(const Job& job) const { return job.max_attempts.value_or(scenario_.max_attempts); }
+    Duration timeout_of(const Job& job) const { return job.timeout.value_or(config_.timeout); }
+    bool in_place() const { return scenario_.ordering != jobqueue::Ordering::none || config_.retry_steps.empty(); }
+    bool finished() const;
+
+    Scenario scenario_;
+    EngineConfig config_;
+    std::size_t metadata_bytes_;
+    std::mt19937 random_;
+    Time now_;
+    std::vector<Job> jobs_;
+    std::vector<Log> logs_;  // [topic * partitions + partition], topic 0 the main one
+    std::vector<Member> members_;
+    std::map<std::pair<Time, std::uint64_t>, std::function<void()>> schedule_;
+    std::uint64_t scheduled_ = 0;
+    AssignmentId last_assignment_ = 0;
+    int disturbances_left_ = 0;
+    int to_append_ = 0;
+    std::string broken_;
+    std::vector<std::string> trace_;
+    Counts counts_;
+};
+
+}  // namespace drover::sidecar
