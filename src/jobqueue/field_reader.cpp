@@ -66,7 +66,8 @@ void FieldReader::read_string(std::string_view name, std::string& out, Complaint
         return complain(name, "must be a string, is " + describe(*node) + (scalar ? ": put it in quotes" : ""));
     }
     if (check != nullptr)
-        if (const auto complaint = check(*text)) return complain(name, *complaint + ", is '" + clean_line(*text, 128) + "'");
+        if (const auto complaint = check(*text))
+            return complain(name, *complaint + ", is '" + clean_line(*text, 128) + "'");
     out = *text;
 }
 
@@ -83,7 +84,8 @@ std::optional<std::int64_t> FieldReader::integer(std::string_view name, std::int
     if (node == nullptr) return std::nullopt;
     const auto value = as_integer(*node);
     if (value && *value >= least && *value <= most) return value;
-    complain(name, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ", is " + describe(*node));
+    complain(name, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ", is " +
+                       describe(*node));
     return std::nullopt;
 }
 
@@ -92,7 +94,8 @@ void FieldReader::read_number(std::string_view name, double& out, double least, 
     if (node == nullptr) return;
     const auto value = as_number(*node);
     if (!value || *value < least || *value > most)
-        return complain(name, "must be a number from " + shown(least) + " to " + shown(most) + ", is " + describe(*node));
+        return complain(name,
+                        "must be a number from " + shown(least) + " to " + shown(most) + ", is " + describe(*node));
     out = *value;
 }
 
@@ -111,7 +114,8 @@ void FieldReader::read_size(std::string_view name, std::int64_t& out, std::int64
     if (const auto text = as_string(*node); text && !value) value = parse_size(*text);
     if (!value) return complain(name, "must be a size in bytes, as in 128Ki or 1Mi, is " + describe(*node));
     if (*value < least || *value > most)
-        return complain(name, "must be from " + std::to_string(least) + " to " + std::to_string(most) + " bytes, is " + describe(*node));
+        return complain(name, "must be from " + std::to_string(least) + " to " + std::to_string(most) + " bytes, is " +
+                                  describe(*node));
     out = *value;
 }
 
@@ -156,7 +160,8 @@ void FieldReader::read_sequence(std::string_view name,
         read_item(*node->items[i], child_path(path_, name) + "[" + std::to_string(i) + "]");
 }
 
-std::optional<std::size_t> FieldReader::choice_index(std::string_view name, const std::vector<std::string_view>& choices) {
+std::optional<std::size_t> FieldReader::choice_index(std::string_view name,
+                                                     const std::vector<std::string_view>& choices) {
     const Node* node = find(name);
     if (node == nullptr) return std::nullopt;
     const auto text = as_string(*node);
@@ -185,18 +190,22 @@ void FieldReader::refuse_unknown() {
             continue;
         }
         const auto near = nearest_name(entry.key, known_);
-        problems_.add(entry.line, path, near.empty() ? "is not a known field" : "is not a known field: did you mean '" + std::string(near) + "'?");
+        problems_.add(
+            entry.line, path,
+            near.empty() ? "is not a known field" : "is not a known field: did you mean '" + std::string(near) + "'?");
     }
 }
 
 ReadDuration read_duration_of(const Node& node, Duration least, Duration most) {
     const auto number = as_integer(node);
-    if (number && *number != 0) return {std::nullopt, "needs a unit, as in " + clean_line(node.text, 32) + "s, 500ms or 1h30m"};
+    if (number && *number != 0)
+        return {std::nullopt, "needs a unit, as in " + clean_line(node.text, 32) + "s, 500ms or 1h30m"};
     const bool scalar = node.kind == Node::Kind::plain || node.kind == Node::Kind::text;
     const auto value = scalar ? parse_duration(node.text) : std::nullopt;
     if (!value) return {std::nullopt, "must be a duration, as in 30s, 500ms or 1h30m, is " + describe(node)};
     if (*value < least || *value > most)
-        return {std::nullopt, "must be from " + format_duration(least) + " to " + format_duration(most) + ", is " + clean_line(node.text, 32)};
+        return {std::nullopt, "must be from " + format_duration(least) + " to " + format_duration(most) + ", is " +
+                                  clean_line(node.text, 32)};
     return {value, {}};
 }
 

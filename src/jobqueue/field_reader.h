@@ -48,14 +48,16 @@ public:
     void read_strings(std::string_view name, std::map<std::string, std::string>& out);
     // Like read_strings, but numbers and booleans are kept as they are written.
     void read_settings(std::string_view name, std::map<std::string, std::string>& out);
-    void read_sequence(std::string_view name, const std::function<void(const Node& item, const std::string& path)>& read_item);
+    void read_sequence(std::string_view name,
+                       const std::function<void(const Node& item, const std::string& path)>& read_item);
 
     template <class Integer>
     void read_integer(std::string_view name, Integer& out, std::int64_t least, std::int64_t most) {
         if (const auto value = integer(name, least, most)) out = static_cast<Integer>(*value);
     }
     template <class Choice>
-    void read_choice(std::string_view name, Choice& out, std::initializer_list<std::pair<std::string_view, Choice>> choices) {
+    void read_choice(std::string_view name, Choice& out,
+                     std::initializer_list<std::pair<std::string_view, Choice>> choices) {
         std::vector<std::string_view> names;
         for (const auto& choice : choices) names.push_back(choice.first);
         if (const auto index = choice_index(name, names)) out = (choices.begin() + *index)->second;

@@ -64,15 +64,15 @@ struct JobHeaders {
     std::string_view priority;
     std::string_view content_type;
     std::string_view traceparent;
-    std::string_view attempts;            // the JSON list of earlier attempts, or ""
+    std::string_view attempts;  // the JSON list of earlier attempts, or ""
     int run = 0;
     int attempts_made = 0;
-    std::optional<int> max_attempts;      // of the job, where it differs from the queue's
+    std::optional<int> max_attempts;  // of the job, where it differs from the queue's
     std::optional<Time> due_at;
     std::optional<Time> deadline;
     std::optional<Duration> timeout;
     std::optional<Time> submitted_at;
-    std::optional<Origin> original;       // of a retry: where the job first stood
+    std::optional<Origin> original;  // of a retry: where the job first stood
 };
 
 // Reads the headers that Drover knows; of a repeated name the last counts, as Kafka's lastHeader() does. A value that

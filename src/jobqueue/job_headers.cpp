@@ -12,8 +12,24 @@ namespace drover::jobqueue {
 namespace {
 
 enum Known : std::size_t {
-    id, type, run, attempt, max_attempts, priority, due_at, deadline, timeout, submitted_at, content_type, traceparent,
-    original_topic, original_partition, original_offset, original_timestamp, attempts, known_count
+    id,
+    type,
+    run,
+    attempt,
+    max_attempts,
+    priority,
+    due_at,
+    deadline,
+    timeout,
+    submitted_at,
+    content_type,
+    traceparent,
+    original_topic,
+    original_partition,
+    original_offset,
+    original_timestamp,
+    attempts,
+    known_count
 };
 using Values = std::array<std::string_view, known_count>;
 
@@ -23,13 +39,11 @@ constexpr std::size_t max_id_length = 256;
 Known known(std::string_view name) {
     const auto is = [name](std::string_view other, Known slot) { return name == other ? slot : known_count; };
     switch (name.size()) {
-        case header::run.size():
-            return is(header::run, run);
+        case header::run.size(): return is(header::run, run);
         case header::type.size():
             if (name == header::type) return type;
             return is(header::traceparent, traceparent);
-        case header::content_type.size():
-            return is(header::content_type, content_type);
+        case header::content_type.size(): return is(header::content_type, content_type);
         case header::job_id.size():
             if (name == header::job_id) return id;
             return is(header::due_at, due_at);
@@ -43,20 +57,18 @@ Known known(std::string_view name) {
         case header::max_attempts.size():
             if (name == header::max_attempts) return max_attempts;
             return is(header::submitted_at, submitted_at);
-        case header::original_topic.size():
-            return is(header::original_topic, original_topic);
-        case header::original_offset.size():
-            return is(header::original_offset, original_offset);
+        case header::original_topic.size(): return is(header::original_topic, original_topic);
+        case header::original_offset.size(): return is(header::original_offset, original_offset);
         case header::original_partition.size():
             if (name == header::original_partition) return original_partition;
             return is(header::original_timestamp, original_timestamp);
-        default:
-            return known_count;
+        default: return known_count;
     }
 }
 
 tl::unexpected<Error> wrong(std::string_view name, std::string_view value, std::string_view what) {
-    return failure(Error::Code::invalid, "header " + std::string(name) + ": '" + clean_line(value, 64) + "' is not " + std::string(what));
+    return failure(Error::Code::invalid,
+                   "header " + std::string(name) + ": '" + clean_line(value, 64) + "' is not " + std::string(what));
 }
 
 template <class Number>
@@ -85,11 +97,13 @@ bool is_traceparent(std::string_view text) {
         if (dash ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
     }
     constexpr auto only_zeros = std::string_view::npos;
-    return text.substr(3, 32).find_first_not_of('0') != only_zeros && text.substr(36, 16).find_first_not_of('0') != only_zeros;
+    return text.substr(3, 32).find_first_not_of('0') != only_zeros &&
+           text.substr(36, 16).find_first_not_of('0') != only_zeros;
 }
 
 Result<std::optional<Origin>> read_original(const Values& values) {
-    if (values[original_topic].empty() && values[original_partition].empty() && values[original_offset].empty()) return std::nullopt;
+    if (values[original_topic].empty() && values[original_partition].empty() && values[original_offset].empty())
+        return std::nullopt;
     if (values[original_topic].empty() || has_control(values[original_topic]))
         return wrong(header::original_topic, values[original_topic], "a topic");
     const auto partition = whole_number<int>(values[original_partition], 0);
@@ -120,7 +134,8 @@ Result<JobHeaders> parse_job_headers(std::span<const FieldView> headers) {
     job.type = values[type];
     if (has_control(job.type)) return wrong(header::type, job.type, "a type: it has control characters");
     job.content_type = values[content_type];
-    if (has_control(job.content_type)) return wrong(header::content_type, job.content_type, "a content type: it has control characters");
+    if (has_control(job.content_type))
+        return wrong(header::content_type, job.content_type, "a content type: it has control characters");
     job.priority = values[priority];
     if (!job.priority.empty() && !lane_rank(job.priority)) return wrong(header::priority, job.priority, "a priority");
     // The standard wants a trace context that is not one to be ignored, not to fail anything.
@@ -135,7 +150,8 @@ Result<JobHeaders> parse_job_headers(std::span<const FieldView> headers) {
     };
     if (!number(run, 0, job.run)) return wrong(header::run, values[run], "a whole number from 0");
     if (!number(attempt, 0, job.attempts_made)) return wrong(header::attempt, values[attempt], "a whole number from 0");
-    if (!number(max_attempts, 1, job.max_attempts)) return wrong(header::max_attempts, values[max_attempts], "a whole number from 1");
+    if (!number(max_attempts, 1, job.max_attempts))
+        return wrong(header::max_attempts, values[max_attempts], "a whole number from 1");
 
     const auto time = [&values](Known slot, std::optional<Time>& out) {
         if (values[slot].empty()) return true;
@@ -144,7 +160,8 @@ Result<JobHeaders> parse_job_headers(std::span<const FieldView> headers) {
     };
     if (!time(due_at, job.due_at)) return wrong(header::due_at, values[due_at], "an RFC 3339 time");
     if (!time(deadline, job.deadline)) return wrong(header::deadline, values[deadline], "an RFC 3339 time");
-    if (!time(submitted_at, job.submitted_at)) return wrong(header::submitted_at, values[submitted_at], "an RFC 3339 time");
+    if (!time(submitted_at, job.submitted_at))
+        return wrong(header::submitted_at, values[submitted_at], "an RFC 3339 time");
 
     if (!values[timeout].empty()) {
         job.timeout = parse_duration(values[timeout]);

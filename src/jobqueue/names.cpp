@@ -56,13 +56,15 @@ Complaint check_dns_subdomain(std::string_view name) {
 
 Complaint check_queue_name(std::string_view name) {
     if (auto complaint = check_dns_label(name)) return complaint;
-    if (name == "status" || name == "test") return "must not be '" + std::string(name) + "': the API uses that name itself";
+    if (name == "status" || name == "test")
+        return "must not be '" + std::string(name) + "': the API uses that name itself";
     return std::nullopt;
 }
 
 Complaint check_topic(std::string_view name) {
     if (name.empty() || name.size() > max_topic_length)
-        return "must have 1 to " + std::to_string(max_topic_length) + " characters (Kafka's limit less room for suffixes)";
+        return "must have 1 to " + std::to_string(max_topic_length) +
+               " characters (Kafka's limit less room for suffixes)";
     if (name == "." || name == "..") return "must not be '.' or '..'";
     if (name.substr(0, 2) == "__") return "must not begin with '__': Kafka keeps such topics for itself";
     const bool valid = std::all_of(name.begin(), name.end(),

@@ -22,7 +22,8 @@ using nlohmann::json;
 
 constexpr std::size_t max_text = 1 << 20;
 constexpr std::size_t max_depth = 64;
-// A node counts 32 and its text. Without aliases a text within max_text stays far below; with them, little can say much.
+// A node counts 32 and its text. Without aliases a text within max_text stays far below; with them, little can say
+// much.
 constexpr std::size_t max_weight = 16 << 20;
 constexpr std::size_t node_weight = 32;
 
@@ -38,17 +39,19 @@ public:
     TreeBuilder(const std::string& file, std::vector<Problem>& problems) : file_(file), problems_(problems) {}
 
     // A node begins; a scalar ends at once, the others with close().
-    void scalar(Node::Kind kind, int line, std::string text) {
+    NodePtr scalar(Node::Kind kind, int line, std::string text) {
         auto node = std::make_shared<Node>();
         node->kind = kind;
         node->line = line;
         node->text = std::move(text);
         node->weight = node_weight + node->text.size();
-        place(std::move(node));
+        place(node);
+        return node;
     }
 
     void open(Node::Kind kind, int line) {
-        if (open_.size() >= max_depth) throw Refusal{line, "nested deeper than " + std::to_string(max_depth) + " levels"};
+        if (open_.size() >= max_depth)
+            throw Refusal{line, "nested deeper than " + std::to_string(max_depth) + " levels"};
         Level level;
         level.node = std::make_shared<Node>();
         level.node->kind = kind;
@@ -137,10 +140,9 @@ public:
     }
     void OnDocumentEnd() override {}
 
-    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-        scalar(Node::Kind::null, mark, anchor, {});
-    }
-    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { scalar(Node::Kind::null, mark, anchor, {}); }
+    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  const std::string& value) override {
         scalar(tag == "?" || is_scalar_tag(tag) ? Node::Kind::plain : text_kind(tag, mark), mark, anchor, value);
     }
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -149,11 +151,13 @@ public:
         builder_.place(found->second);
     }
 
-    void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value /*style*/) override {
+    void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                         YAML::EmitterStyle::value /*style*/) override {
         open(Node::Kind::sequence, "tag:yaml.org,2002:seq", mark, tag, anchor);
     }
     void OnSequenceEnd() override { close(); }
-    void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value /*style*/) override {
+    void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                    YAML::EmitterStyle::value /*style*/) override {
         open(Node::Kind::mapping, "tag:yaml.org,2002:map", mark, tag, anchor);
     }
     void OnMapEnd() override { close(); }
@@ -170,19 +174,11 @@ private:
     }
 
     void scalar(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor, std::string text) {
-        if (anchor != YAML::NullAnchor) {
-            auto node = std::make_shared<Node>();
-            node->kind = kind;
-            node->line = line(mark);
-            node->text = std::move(text);
-            node->weight = node_weight + node->text.size();
-            anchors_[anchor] = node;
-            builder_.place(std::move(node));
-        } else {
-            builder_.scalar(kind, line(mark), std::move(text));
-        }
+        NodePtr node = builder_.scalar(kind, line(mark), std::move(text));
+        if (anchor != YAML::NullAnchor) anchors_[anchor] = std::move(node);
     }
-    void open(Node::Kind kind, std::string_view own_tag, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    void open(Node::Kind kind, std::string_view own_tag, const YAML::Mark& mark, const std::string& tag,
+              YAML::anchor_t anchor) {
         if (tag != "?" && tag != "!" && tag != own_tag && !tag.empty())
             throw Refusal{line(mark), "the tag '" + clean_line(tag, 64) + "' is not supported"};
         builder_.open(kind, line(mark));
@@ -220,7 +216,8 @@ public:
     bool end_object() override { return close(); }
     bool start_array(std::size_t /*elements*/) override { return open(Node::Kind::sequence); }
     bool end_array() override { return close(); }
-    bool parse_error(std::size_t position, const std::string& /*token*/, const nlohmann::detail::exception& /*error*/) override {
+    bool parse_error(std::size_t position, const std::string& /*token*/,
+                     const nlohmann::detail::exception& /*error*/) override {
         throw Refusal{0, "is not JSON: unexpected at byte " + std::to_string(position)};
     }
 
@@ -284,8 +281,10 @@ std::optional<PlainInteger> plain_integer(std::string_view text) {
 
 std::optional<bool> as_boolean(const Node& node) {
     if (node.kind != Node::Kind::plain) return std::nullopt;
-    static constexpr std::array<std::string_view, 11> yes{"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y"};
-    static constexpr std::array<std::string_view, 11> no{"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N"};
+    static constexpr std::array<std::string_view, 11> yes{"true", "True", "TRUE", "yes", "Yes", "YES",
+                                                          "on",   "On",   "ON",   "y",   "Y"};
+    static constexpr std::array<std::string_view, 11> no{"false", "False", "FALSE", "no", "No", "NO",
+                                                         "off",   "Off",   "OFF",   "n",  "N"};
     if (std::find(yes.begin(), yes.end(), node.text) != yes.end()) return true;
     if (std::find(no.begin(), no.end(), node.text) != no.end()) return false;
     return std::nullopt;
@@ -322,15 +321,11 @@ std::optional<std::string_view> as_string(const Node& node) {
 
 std::string describe(const Node& node) {
     switch (node.kind) {
-        case Node::Kind::null:
-            return "nothing";
-        case Node::Kind::sequence:
-            return "a list";
-        case Node::Kind::mapping:
-            return "a mapping";
+        case Node::Kind::null: return "nothing";
+        case Node::Kind::sequence: return "a list";
+        case Node::Kind::mapping: return "a mapping";
         case Node::Kind::plain:
-        case Node::Kind::text:
-            break;
+        case Node::Kind::text: break;
     }
     const auto shown = clean_line(node.text, 64) + (node.text.size() > 64 ? "…" : "");
     return as_string(node) ? "the string '" + shown + "'" : shown;
@@ -338,10 +333,8 @@ std::string describe(const Node& node) {
 
 json to_json(const Node& node) {
     switch (node.kind) {
-        case Node::Kind::null:
-            return nullptr;
-        case Node::Kind::text:
-            return node.text;
+        case Node::Kind::null: return nullptr;
+        case Node::Kind::text: return node.text;
         case Node::Kind::plain: {
             if (const auto flag = as_boolean(node)) return *flag;
             if (const auto integer = as_integer(node)) return *integer;
@@ -389,7 +382,8 @@ Documents read_yaml(std::string_view text, const std::string& file) {
     } catch (const Refusal& refusal) {
         result.problems.push_back({file, refusal.line, "", refusal.message});
     } catch (const YAML::Exception& error) {
-        result.problems.push_back({file, error.mark.is_null() ? 0 : error.mark.line + 1, "", "is not YAML: " + clean_line(error.msg, 256)});
+        result.problems.push_back(
+            {file, error.mark.is_null() ? 0 : error.mark.line + 1, "", "is not YAML: " + clean_line(error.msg, 256)});
     }
     return result;
 }

@@ -24,11 +24,19 @@ constexpr std::size_t max_attempts_read = 64 * 1024;
 // The headers that describe the job's present state, and so are written anew. All others stay: the user's, and those
 // of Drover that say what the job is.
 bool is_state(std::string_view name) {
-    static constexpr std::array state{
-        header::job_id,           header::attempt,           header::due_at,        header::original_topic,
-        header::original_partition, header::original_offset, header::original_timestamp, header::attempts,
-        header::error_class,      header::error_status,      header::error_message, header::error_response,
-        header::failed_at};
+    static constexpr std::array state{header::job_id,
+                                      header::attempt,
+                                      header::due_at,
+                                      header::original_topic,
+                                      header::original_partition,
+                                      header::original_offset,
+                                      header::original_timestamp,
+                                      header::attempts,
+                                      header::error_class,
+                                      header::error_status,
+                                      header::error_message,
+                                      header::error_response,
+                                      header::failed_at};
     return name.starts_with("__dlq.") || std::find(state.begin(), state.end(), name) != state.end();
 }
 
@@ -44,8 +52,9 @@ bool is_attempt(const json& entry) {
         const auto found = entry.find(name);
         return found != entry.end() && found->is_string() && found->get_ref<const std::string&>().size() <= max_name;
     };
-    return entry.is_object() && entry.size() == 4 && entry.contains("attempt") && entry["attempt"].is_number_integer() &&
-           is_short_text("at") && is_short_text("pod") && is_short_text("outcome");
+    return entry.is_object() && entry.size() == 4 && entry.contains("attempt") &&
+           entry["attempt"].is_number_integer() && is_short_text("at") && is_short_text("pod") &&
+           is_short_text("outcome");
 }
 
 // The earlier list and `attempt`, the newest of both within the limits; "" for none. A list that is not one, which

@@ -59,7 +59,6 @@ Complaint check_servers(std::string_view servers) {
     return std::nullopt;
 }
 
-
 void read_metadata(FieldReader fields, JobQueue& queue) {
     fields.read_string("name", queue.name, check_queue_name);
     if (fields.is_present()) fields.require("name");
@@ -67,8 +66,8 @@ void read_metadata(FieldReader fields, JobQueue& queue) {
     fields.read_strings("labels", queue.labels);
     fields.read_strings("annotations", queue.annotations);
     // What an API server adds.
-    fields.accept({"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
-                   "managedFields", "finalizers", "ownerReferences", "selfLink"});
+    fields.accept({"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
+                   "deletionGracePeriodSeconds", "managedFields", "finalizers", "ownerReferences", "selfLink"});
     fields.refuse_unknown();
 }
 
@@ -90,9 +89,11 @@ void read_kafka(FieldReader fields, bool servers_may_be_missing, JobQueue& queue
         const auto path = child_path(fields.path(), "settings");
         for (const auto& entry : settings->entries) {
             if (entry.key == "bootstrap.servers" || entry.key == "metadata.broker.list")
-                fields.problems().add(entry.line, child_path(path, entry.key), "belongs in spec.kafka.bootstrapServers");
+                fields.problems().add(entry.line, child_path(path, entry.key),
+                                      "belongs in spec.kafka.bootstrapServers");
             else if (std::find(owned_settings.begin(), owned_settings.end(), entry.key) != owned_settings.end())
-                fields.problems().add(entry.line, child_path(path, entry.key), "is set by Drover itself, for its promises hang on it");
+                fields.problems().add(entry.line, child_path(path, entry.key),
+                                      "is set by Drover itself, for its promises hang on it");
         }
     }
     fields.refuse_unknown();
@@ -163,7 +164,8 @@ void read_retention(FieldReader fields, Retention& out) {
 void read_schemas(FieldReader& spec, std::map<std::string, std::string>& out) {
     const Node* schemas = spec.find("schemas");
     if (schemas == nullptr) return;
-    if (schemas->kind != Node::Kind::mapping) return spec.complain("schemas", "must be a mapping, is " + describe(*schemas));
+    if (schemas->kind != Node::Kind::mapping)
+        return spec.complain("schemas", "must be a mapping, is " + describe(*schemas));
     for (const auto& entry : schemas->entries) {
         if (entry.value->kind == Node::Kind::mapping || as_boolean(*entry.value))
             out[entry.key] = to_json(*entry.value).dump();
@@ -180,7 +182,8 @@ void read_scaling(FieldReader fields, ScalingSpec& out) {
     fields.read_integer("targetLag", out.target_lag, 1, 1'000'000'000);
     fields.read_duration("idleAfter", out.idle_after, 0s, 24h);
     if (out.min_replicas > out.max_replicas)
-        fields.complain("minReplicas", "is " + std::to_string(out.min_replicas) + ", more than maxReplicas, " + std::to_string(out.max_replicas));
+        fields.complain("minReplicas", "is " + std::to_string(out.min_replicas) + ", more than maxReplicas, " +
+                                           std::to_string(out.max_replicas));
     fields.refuse_unknown();
 }
 
@@ -257,20 +260,22 @@ std::string format_problem(const Problem& problem) {
 std::vector<Problem> conflicts_between(const std::vector<JobQueue>& queues) {
     std::vector<Problem> problems;
     std::map<std::string, const JobQueue*> by_name;
-    std::map<std::string, std::string> owners{{"drover.events", "Drover"}, {"drover.delayed", "Drover"}, {"drover.gateway", "Drover"}};
+    std::map<std::string, std::string> owners{
+        {"drover.events", "Drover"}, {"drover.delayed", "Drover"}, {"drover.gateway", "Drover"}};
     for (const auto& queue : queues) {
         if (queue.name.empty()) continue;
         if (const auto [other, fresh] = by_name.emplace(full_name(queue), &queue); !fresh) {
             problems.push_back({queue.source_file, queue.source_line, "metadata.name",
-                                "there is another queue " + full_name(queue) + ", at " + other->second->source_file + ":" +
-                                    std::to_string(other->second->source_line)});
+                                "there is another queue " + full_name(queue) + ", at " + other->second->source_file +
+                                    ":" + std::to_string(other->second->source_line)});
             continue;
         }
         // One message for a queue is enough: where the main topic is shared, the others are too.
         for (const auto& topic : all_topics(queue)) {
             const auto [owner, fresh] = owners.emplace(topic, "queue " + full_name(queue));
             if (fresh) continue;
-            problems.push_back({queue.source_file, queue.source_line, "spec.kafka.topic", "the topic " + topic + " belongs to " + owner->second});
+            problems.push_back({queue.source_file, queue.source_line, "spec.kafka.topic",
+                                "the topic " + topic + " belongs to " + owner->second});
             break;
         }
     }
@@ -292,7 +297,8 @@ ParsedQueues parse_queues(std::string_view text, const std::string& file) {
     for (const auto& document : read.documents) parsed.queues.push_back(read_queue(*document, file, problems));
     if (parsed.queues.empty() && parsed.problems.empty()) problems.add(0, "", "has no JobQueue in it");
     for (auto& problem : conflicts_between(parsed.queues)) parsed.problems.push_back(std::move(problem));
-    std::stable_sort(parsed.problems.begin(), parsed.problems.end(), [](const Problem& a, const Problem& b) { return a.line < b.line; });
+    std::stable_sort(parsed.problems.begin(), parsed.problems.end(),
+                     [](const Problem& a, const Problem& b) { return a.line < b.line; });
     return parsed;
 }
 

@@ -23,9 +23,9 @@ struct Rate {
 };
 
 struct KafkaSpec {
-    std::string bootstrap_servers;                // "" where the runner supplies it
+    std::string bootstrap_servers;  // "" where the runner supplies it
     std::string auth_secret;
-    std::string topic;                            // default "<namespace>.<name>"
+    std::string topic;  // default "<namespace>.<name>"
     int partitions = 12;
     int replication_factor = 3;                   // a local broker has fewer: the runner lowers it
     std::map<std::string, std::string> settings;  // passed to librdkafka as they are

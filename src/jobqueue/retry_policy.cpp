@@ -20,19 +20,19 @@ Duration base_delay(const RetryPolicy& policy, std::int64_t attempt) {
     if (policy.delays) {
         if (policy.delays->empty()) return Duration{0};
         const auto last = static_cast<std::int64_t>(policy.delays->size());
-        return std::clamp((*policy.delays)[static_cast<std::size_t>(std::min(attempt, last) - 1)], Duration{0}, longest);
+        return std::clamp((*policy.delays)[static_cast<std::size_t>(std::min(attempt, last) - 1)], Duration{0},
+                          longest);
     }
     const Duration initial = std::clamp(policy.initial, Duration{0}, longest);
     if (initial.count() == 0) return initial;
     const auto fits = longest.count() / initial.count();  // the largest factor that stays within max_delay
     switch (policy.backoff) {
-        case Backoff::fixed:
-            return initial;
-        case Backoff::linear:
-            return attempt > fits ? longest : initial * attempt;
+        case Backoff::fixed: return initial;
+        case Backoff::linear: return attempt > fits ? longest : initial * attempt;
         case Backoff::exponential:
-            return attempt > 62 || (std::int64_t{1} << (attempt - 1)) > fits ? longest
-                                                                            : initial * (std::int64_t{1} << (attempt - 1));
+            return attempt > 62 || (std::int64_t{1} << (attempt - 1)) > fits
+                       ? longest
+                       : initial * (std::int64_t{1} << (attempt - 1));
     }
     return longest;
 }
@@ -52,7 +52,8 @@ std::int64_t last_change(const RetryPolicy& policy) {
 Duration retry_delay(const RetryPolicy& policy, int failed_attempts, double unit) {
     const Duration base = base_delay(policy, std::max(failed_attempts, 1));
     const double share = clamped(policy.jitter, 0, 1) * clamped(unit, 0, 1);
-    // The share is at most 1, so the only sum that does not fit is one with a base beyond half of what a Duration holds.
+    // The share is at most 1, so the only sum that does not fit is one with a base beyond half of what a Duration
+    // holds.
     const double extra = std::floor(static_cast<double>(base.count()) * share);
     const auto room = static_cast<double>((Duration::max() - base).count());
     return extra >= room ? Duration::max() : base + Duration{static_cast<std::int64_t>(extra)};
@@ -65,9 +66,13 @@ std::vector<Duration> retry_steps(const RetryPolicy& policy) {
     std::vector<Duration> steps;
     const auto looked_at = std::min(failures, max_looked_at);
     for (std::int64_t i = 0; i < looked_at; ++i) {
-        const auto spread = looked_at == failures ? i : static_cast<std::int64_t>(static_cast<double>(i) / static_cast<double>(looked_at - 1) * static_cast<double>(failures - 1));
+        const auto spread = looked_at == failures ? i
+                                                  : static_cast<std::int64_t>(static_cast<double>(i) /
+                                                                              static_cast<double>(looked_at - 1) *
+                                                                              static_cast<double>(failures - 1));
         const Duration delay = base_delay(policy, 1 + spread);
-        const auto millis = delay / std::chrono::milliseconds(1) + (delay % std::chrono::milliseconds(1) != Duration{0} ? 1 : 0);
+        const auto millis =
+            delay / std::chrono::milliseconds(1) + (delay % std::chrono::milliseconds(1) != Duration{0} ? 1 : 0);
         steps.push_back(millis > Duration::max() / std::chrono::milliseconds(1) ? delay : millis * Duration{1000});
     }
     std::sort(steps.begin(), steps.end());

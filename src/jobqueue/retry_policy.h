@@ -16,8 +16,8 @@ struct RetryPolicy {
     Backoff backoff = Backoff::exponential;
     Duration initial = std::chrono::seconds(2);
     Duration max_delay = std::chrono::minutes(10);
-    double jitter = 0.1;                         // 0..1: a delay grows by up to this share of itself
-    std::optional<std::vector<Duration>> delays; // replaces the formula; past its end the last one holds
+    double jitter = 0.1;                          // 0..1: a delay grows by up to this share of itself
+    std::optional<std::vector<Duration>> delays;  // replaces the formula; past its end the last one holds
 
     bool operator==(const RetryPolicy&) const = default;
 };

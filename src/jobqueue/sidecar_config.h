@@ -12,7 +12,7 @@
 namespace drover::jobqueue {
 
 struct SidecarConfig {
-    std::string queue;                         // name
+    std::string queue;  // name
     std::string ns = "default";
     std::string pod;                           // who this is, in attempts and metrics
     std::map<std::string, std::string> kafka;  // librdkafka settings by its own names, bootstrap.servers among them
@@ -28,10 +28,10 @@ struct SidecarConfig {
     RetryPolicy retry;
     bool paused = false;
 
-    int app_port = 4040;             // loopback: progress, submit, pull
+    int app_port = 4040;  // loopback: progress, submit, pull
     std::string probe_address = "0.0.0.0";
-    int probe_port = 4041;           // health, metrics, drain
-    std::string drain_token;         // "" means /drain needs none (loopback only)
+    int probe_port = 4041;    // health, metrics, drain
+    std::string drain_token;  // "" means /drain needs none (loopback only)
     Duration commit_interval = std::chrono::milliseconds(100);
     // After how long without a sign of life the group gives a sidecar's partitions to others. Longer on the embedded
     // broker, whose session timer runs on while a member waits for a rebalance.

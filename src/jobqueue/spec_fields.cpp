@@ -29,12 +29,14 @@ void read_delays(FieldReader& fields, const RetryPolicy& policy, std::optional<s
         const auto read = read_duration_of(item, 0s, max_retry_delay);
         if (!read.value) return fields.problems().add(item.line, path, read.complaint);
         if (*read.value > policy.max_delay)
-            return fields.problems().add(item.line, path, "is longer than maxDelay, " + format_duration(policy.max_delay));
+            return fields.problems().add(item.line, path,
+                                         "is longer than maxDelay, " + format_duration(policy.max_delay));
         delays.push_back(*read.value);
     });
     const Node* node = fields.find("delays");
     if (node->kind == Node::Kind::sequence && (entries == 0 || entries > max_delays))
-        return fields.complain("delays", "must have 1 to " + std::to_string(max_delays) + " entries, has " + std::to_string(entries));
+        return fields.complain(
+            "delays", "must have 1 to " + std::to_string(max_delays) + " entries, has " + std::to_string(entries));
     if (!delays.empty()) out = std::move(delays);
 }
 
@@ -44,24 +46,18 @@ std::string_view name_of(Mode mode) { return mode == Mode::push ? "push" : "pull
 
 std::string_view name_of(Ordering ordering) {
     switch (ordering) {
-        case Ordering::none:
-            return "none";
-        case Ordering::key:
-            return "key";
-        case Ordering::partition:
-            return "partition";
+        case Ordering::none: return "none";
+        case Ordering::key: return "key";
+        case Ordering::partition: return "partition";
     }
     return "none";
 }
 
 std::string_view name_of(Backoff backoff) {
     switch (backoff) {
-        case Backoff::exponential:
-            return "exponential";
-        case Backoff::linear:
-            return "linear";
-        case Backoff::fixed:
-            return "fixed";
+        case Backoff::exponential: return "exponential";
+        case Backoff::linear: return "linear";
+        case Backoff::fixed: return "fixed";
     }
     return "exponential";
 }
@@ -74,7 +70,8 @@ void read_delivery(FieldReader fields, DeliverySpec& out) {
     fields.read_string("path", out.path, check_http_path);
     fields.read_integer("concurrency", out.concurrency, 1, 1000);
     fields.read_duration("timeout", out.timeout, 1ms, 24h);
-    fields.read_choice("ordering", out.ordering, {{"none", Ordering::none}, {"key", Ordering::key}, {"partition", Ordering::partition}});
+    fields.read_choice("ordering", out.ordering,
+                       {{"none", Ordering::none}, {"key", Ordering::key}, {"partition", Ordering::partition}});
     read_rate(fields, "rateLimit", out.rate_limit);
     read_rate(fields, "keyRateLimit", out.key_rate_limit);
     FieldReader batch = fields.nested("batch");
@@ -88,13 +85,15 @@ void read_delivery(FieldReader fields, DeliverySpec& out) {
 
 void read_retry(FieldReader fields, RetryPolicy& out) {
     fields.read_integer("maxAttempts", out.max_attempts, 1, 100);
-    fields.read_choice("backoff", out.backoff, {{"exponential", Backoff::exponential}, {"linear", Backoff::linear}, {"fixed", Backoff::fixed}});
+    fields.read_choice("backoff", out.backoff,
+                       {{"exponential", Backoff::exponential}, {"linear", Backoff::linear}, {"fixed", Backoff::fixed}});
     fields.read_duration("maxDelay", out.max_delay, 0s, max_retry_delay);
     fields.read_duration("initial", out.initial, 0s, max_retry_delay);
     fields.read_number("jitter", out.jitter, 0, 1);
     read_delays(fields, out, out.delays);
     if (!out.delays && out.initial > out.max_delay)
-        fields.complain("initial", format_duration(out.initial) + " is longer than maxDelay, " + format_duration(out.max_delay));
+        fields.complain("initial",
+                        format_duration(out.initial) + " is longer than maxDelay, " + format_duration(out.max_delay));
     fields.refuse_unknown();
 }
 

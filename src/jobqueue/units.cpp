@@ -14,7 +14,8 @@ struct Unit {
     std::int64_t size;
 };
 
-constexpr std::array<Unit, 5> time_units{{{"h", 3'600'000'000}, {"m", 60'000'000}, {"s", 1'000'000}, {"ms", 1'000}, {"us", 1}}};
+constexpr std::array<Unit, 5> time_units{
+    {{"h", 3'600'000'000}, {"m", 60'000'000}, {"s", 1'000'000}, {"ms", 1'000}, {"us", 1}}};
 constexpr std::array<Unit, 7> size_units{{{"", 1},
                                           {"k", 1'000},
                                           {"M", 1'000'000},

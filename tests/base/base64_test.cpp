@@ -19,8 +19,8 @@ RC_GTEST_PROP(Base64, decoding_undoes_encoding, (const std::string& bytes)) {
 }
 
 TEST(Base64, what_is_not_base64_is_nothing) {
-    for (const char* text : {"A", "AA", "AAA", "Zg=", "=Zg=", "A=BC", "====", "AAA=AAAA", "AAAA----", "AAA ", " AAA", "AAAA\n\n\n\n", "AA\tA",
-                             "A_-A", "\xFF\xFF\xFF\xFF"})
+    for (const char* text : {"A", "AA", "AAA", "Zg=", "=Zg=", "A=BC", "====", "AAA=AAAA", "AAAA----", "AAA ", " AAA",
+                             "AAAA\n\n\n\n", "AA\tA", "A_-A", "\xFF\xFF\xFF\xFF"})
         EXPECT_FALSE(base64_decode(text)) << text;
 }
 

@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define EXPECT_HOLDS(condition)                                                             \
-    do {                                                                                    \
-        if (!(condition)) {                                                                 \
+#define EXPECT_HOLDS(condition)                                                                 \
+    do {                                                                                        \
+        if (!(condition)) {                                                                     \
             std::fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
-            std::abort();                                                                   \
-        }                                                                                   \
+            std::abort();                                                                       \
+        }                                                                                       \
     } while (false)

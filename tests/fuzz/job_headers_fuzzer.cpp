@@ -42,7 +42,8 @@ std::vector<Field> users(const Fields& fields) {
 std::size_t causes_size(const Fields& fields) {
     std::size_t size = 0;
     for (const auto& field : fields)
-        for (const auto name : {header::attempts, header::error_class, header::error_status, header::error_message, header::error_response, header::dlq_message})
+        for (const auto name : {header::attempts, header::error_class, header::error_status, header::error_message,
+                                header::error_response, header::dlq_message})
             if (field.name == name) size += field.value.size();
     return size;
 }
@@ -53,8 +54,8 @@ void check_onward(const Fields& before, const Fields& after, std::string_view id
     const auto job = parse_job_headers(after);
     EXPECT_HOLDS(job.has_value());
     EXPECT_HOLDS(job->id == id && job->attempts_made == 2);
-    EXPECT_HOLDS(job->original && job->original->topic == original.topic && job->original->partition == original.partition &&
-                 job->original->offset == original.offset);
+    EXPECT_HOLDS(job->original && job->original->topic == original.topic &&
+                 job->original->partition == original.partition && job->original->offset == original.offset);
     EXPECT_HOLDS(job_id(*job, after, {"elsewhere", 9, 9, Time{}}) == id);
 }
 
@@ -64,7 +65,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     const Fields fields = split(text);
     const Origin record{"email", 3, 42, Time{}};
-    const Cause cause{std::string(text.substr(0, size / 2)), std::string(text), static_cast<int>(size), std::string(text.substr(size / 2))};
+    const Cause cause{std::string(text.substr(0, size / 2)), std::string(text), static_cast<int>(size),
+                      std::string(text.substr(size / 2))};
     const AttemptRecord attempt{2, Time{}, std::string(text), cause.error_class};
 
     const auto job = parse_job_headers(fields);
@@ -79,7 +81,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto id = job_id(*job, fields, record);
     EXPECT_HOLDS(!id.empty());
     const Origin& original = job->original ? *job->original : record;
-    // An id from coordinates can be longer than one that is read: topics are at most 249 bytes in Kafka, here they are not.
+    // An id from coordinates can be longer than one that is read: topics are at most 249 bytes in Kafka, here they are
+    // not.
     if (id.size() > 256) return 0;
     const auto retry = retry_headers(fields, *job, record, id, 2, Time{}, cause, &attempt);
     check_onward(fields, views(retry), id, original);

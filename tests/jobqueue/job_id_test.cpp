@@ -23,7 +23,10 @@ TEST(JobId, is_the_given_one) {
 }
 
 TEST(JobId, A19_a_retry_of_a_plain_record_keeps_the_coordinates_where_it_first_stood) {
-    EXPECT_EQ(id_of({{"drover-original-topic", "mails"}, {"drover-original-partition", "0"}, {"drover-original-offset", "7"}}), "mails-0-7");
+    EXPECT_EQ(
+        id_of(
+            {{"drover-original-topic", "mails"}, {"drover-original-partition", "0"}, {"drover-original-offset", "7"}}),
+        "mails-0-7");
 }
 
 TEST(JobId, A18_of_a_CloudEvent_follows_from_source_and_id_alone) {
@@ -34,7 +37,8 @@ TEST(JobId, A18_of_a_CloudEvent_follows_from_source_and_id_alone) {
     EXPECT_EQ(id_of({{"ce_source", "/s"}, {"ce_type", "t"}, {"ce_id", "1"}, {"ce_specversion", "1.0"}}), id);
     EXPECT_NE(id_of({{"ce_specversion", "1.0"}, {"ce_id", "2"}, {"ce_source", "/s"}}), id);
     EXPECT_NE(id_of({{"ce_specversion", "1.0"}, {"ce_id", "1"}, {"ce_source", "/t"}}), id);
-    EXPECT_NE(id_of({{"ce_specversion", "1.0"}, {"ce_id", "s1"}, {"ce_source", "/"}}), id) << "the parts do not run together";
+    EXPECT_NE(id_of({{"ce_specversion", "1.0"}, {"ce_id", "s1"}, {"ce_source", "/"}}), id)
+        << "the parts do not run together";
     // Written down, for a redelivery after an upgrade has to find the same one.
     EXPECT_EQ(id, "75d47c53-5ad9-51bc-b740-e7074fcfe991");
 }
@@ -47,11 +51,13 @@ TEST(JobId, A18_what_lacks_a_part_is_no_CloudEvent) {
 
 TEST(NewJobId, is_a_UUID_of_version_7) {
     // The example of RFC 9562, appendix A.6.
-    EXPECT_EQ(new_job_id(time_from_millis(0x017F22E279B0), 0xCC3, 0x18C4DC0C0C07398F), "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
+    EXPECT_EQ(new_job_id(time_from_millis(0x017F22E279B0), 0xCC3, 0x18C4DC0C0C07398F),
+              "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
 }
 
 RC_GTEST_PROP(NewJobId, ids_sort_by_their_time, (std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d)) {
-    const auto earlier = *rc::gen::inRange<std::int64_t>(0, 1LL << 47), later = earlier + *rc::gen::inRange<std::int64_t>(1, 1LL << 40);
+    const auto earlier = *rc::gen::inRange<std::int64_t>(0, 1LL << 47),
+               later = earlier + *rc::gen::inRange<std::int64_t>(1, 1LL << 40);
     const auto first = new_job_id(time_from_millis(earlier), a, b), second = new_job_id(time_from_millis(later), c, d);
     RC_ASSERT(first < second);
     RC_ASSERT(first[14] == '7');

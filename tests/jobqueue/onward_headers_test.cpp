@@ -30,24 +30,29 @@ Fields views(const std::vector<Field>& fields) {
 }
 
 std::string value(const std::vector<Field>& fields, std::string_view name) {
-    const auto found = std::find_if(fields.begin(), fields.end(), [name](const Field& field) { return field.name == name; });
+    const auto found =
+        std::find_if(fields.begin(), fields.end(), [name](const Field& field) { return field.name == name; });
     return found == fields.end() ? "(none)" : found->value;
 }
 
-std::vector<Field> retry(const Fields& fields, int attempts_made = 1, const Cause& why = cause, const AttemptRecord* made = &attempt) {
+std::vector<Field> retry(const Fields& fields, int attempts_made = 1, const Cause& why = cause,
+                         const AttemptRecord* made = &attempt) {
     const auto job = parse_job_headers(fields);
     return retry_headers(fields, job.value_or(JobHeaders{}), record, "j-1", attempts_made, due, why, made);
 }
 
-std::vector<Field> dead(const Fields& fields, int attempts_made = 1, const Cause& why = cause, const AttemptRecord* made = &attempt) {
+std::vector<Field> dead(const Fields& fields, int attempts_made = 1, const Cause& why = cause,
+                        const AttemptRecord* made = &attempt) {
     const auto job = parse_job_headers(fields);
-    return dead_letter_headers(fields, job.value_or(JobHeaders{}), record, "j-1", "drover.default.email", attempts_made, failed, why, made);
+    return dead_letter_headers(fields, job.value_or(JobHeaders{}), record, "j-1", "drover.default.email", attempts_made,
+                               failed, why, made);
 }
 
 std::size_t causes_size(const std::vector<Field>& fields) {
     std::size_t size = 0;
     for (const auto& field : fields)
-        for (const auto name : {header::attempts, header::error_class, header::error_status, header::error_message, header::error_response, header::dlq_message})
+        for (const auto name : {header::attempts, header::error_class, header::error_status, header::error_message,
+                                header::error_response, header::dlq_message})
             if (field.name == name) size += field.value.size();
     return size;
 }
@@ -73,7 +78,8 @@ TEST(RetryRecord, carries_where_the_job_first_stood_through_any_number_of_retrie
     ASSERT_TRUE(job);
     const Origin elsewhere{"email.retry.2s", 0, 7, due};
     const auto twice = retry_headers(views(once), *job, elsewhere, "j-1", 2, due, cause, &attempt);
-    for (const char* name : {"drover-original-topic", "drover-original-partition", "drover-original-offset", "drover-original-timestamp"})
+    for (const char* name :
+         {"drover-original-topic", "drover-original-partition", "drover-original-offset", "drover-original-timestamp"})
         EXPECT_EQ(value(twice, name), value(once, name));
 }
 
@@ -81,12 +87,17 @@ TEST(RetryRecord, keeps_the_users_headers_in_order_and_untouched) {
     const Fields fields{{"a", "1"}, {"drover-attempt", "0"}, {"b", "\r\n\xFF"}, {"a", "2"}, {"", ""}, {"ce_id", "7"}};
     const auto carried = retry(fields);
     std::vector<Field> users;
-    std::copy_if(carried.begin(), carried.end(), std::back_inserter(users), [](const Field& field) { return !is_drover_header(field.name); });
+    std::copy_if(carried.begin(), carried.end(), std::back_inserter(users),
+                 [](const Field& field) { return !is_drover_header(field.name); });
     EXPECT_EQ(users, (std::vector<Field>{{"a", "1"}, {"b", "\r\n\xFF"}, {"a", "2"}, {"", ""}, {"ce_id", "7"}}));
 }
 
 TEST(RetryRecord, keeps_what_Drover_knows_of_the_job) {
-    const auto fields = retry({{"drover-type", "send"}, {"drover-run", "1"}, {"drover-timeout", "5s"}, {"drover-labels", "{}"}, {"drover-callback", "http://x"}});
+    const auto fields = retry({{"drover-type", "send"},
+                               {"drover-run", "1"},
+                               {"drover-timeout", "5s"},
+                               {"drover-labels", "{}"},
+                               {"drover-callback", "http://x"}});
     EXPECT_EQ(value(fields, "drover-type"), "send");
     EXPECT_EQ(value(fields, "drover-run"), "1");
     EXPECT_EQ(value(fields, "drover-timeout"), "5s");
@@ -95,9 +106,12 @@ TEST(RetryRecord, keeps_what_Drover_knows_of_the_job) {
 }
 
 TEST(RetryRecord, states_each_thing_once) {
-    const auto twice = retry(views(retry({{"drover-attempt", "1"}, {"drover-attempt", "2"}, {"drover-error-class", "Old"}})), 2);
+    const auto twice =
+        retry(views(retry({{"drover-attempt", "1"}, {"drover-attempt", "2"}, {"drover-error-class", "Old"}})), 2);
     for (const auto& field : twice)
-        EXPECT_EQ(std::count_if(twice.begin(), twice.end(), [&](const Field& other) { return other.name == field.name; }), 1) << field.name;
+        EXPECT_EQ(
+            std::count_if(twice.begin(), twice.end(), [&](const Field& other) { return other.name == field.name; }), 1)
+            << field.name;
     EXPECT_EQ(value(twice, "drover-error-class"), "Http500");
 }
 
@@ -122,7 +136,8 @@ TEST(DeadLetter, A6_of_a_retry_names_where_the_job_first_stood_and_lists_all_att
     const auto job = parse_job_headers(views(once));
     ASSERT_TRUE(job);
     const AttemptRecord second{2, due, "pod-2", "Timeout"};
-    const auto fields = dead_letter_headers(views(once), *job, {"email.retry.2s", 0, 7, due}, "j-1", "g", 2, failed, cause, &second);
+    const auto fields =
+        dead_letter_headers(views(once), *job, {"email.retry.2s", 0, 7, due}, "j-1", "g", 2, failed, cause, &second);
     EXPECT_EQ(value(fields, "__dlq.errors.topic"), "email");
     EXPECT_EQ(value(fields, "__dlq.errors.offset"), "42");
     const auto list = json::parse(value(fields, "drover-attempts"));
@@ -143,7 +158,8 @@ TEST(DeadLetter, A6_has_what_a_redrive_needs) {
 }
 
 TEST(DeadLetter, A17_of_a_malformed_record_needs_no_attempt) {
-    const auto fields = dead({{"drover-due-at", "garbage"}, {"drover-deadline", "never"}}, 0, {"InvalidHeader", "header drover-due-at", 0, ""}, nullptr);
+    const auto fields = dead({{"drover-due-at", "garbage"}, {"drover-deadline", "never"}}, 0,
+                             {"InvalidHeader", "header drover-due-at", 0, ""}, nullptr);
     EXPECT_EQ(value(fields, "drover-attempts"), "(none)");
     EXPECT_EQ(value(fields, "drover-error-status"), "(none)");
     EXPECT_EQ(value(fields, "drover-deadline"), "never") << "evidence is kept";
@@ -158,7 +174,8 @@ TEST(DeadLetter, A6_the_message_is_one_line_of_UTF_8) {
 }
 
 TEST(DeadLetter, A6_a_list_of_attempts_that_is_none_starts_anew) {
-    for (const char* garbage : {"x", "{}", "[1]", "[{}]", "null", R"([{"attempt":1,"at":"x","pod":"p","outcome":5}])", R"([{"attempt":"1","at":"x","pod":"p","outcome":"o"}])",
+    for (const char* garbage : {"x", "{}", "[1]", "[{}]", "null", R"([{"attempt":1,"at":"x","pod":"p","outcome":5}])",
+                                R"([{"attempt":"1","at":"x","pod":"p","outcome":"o"}])",
                                 R"([{"attempt":1,"at":"x","pod":"p","outcome":"o","more":1}])", "[[[["})
         EXPECT_EQ(json::parse(value(dead({{"drover-attempts", garbage}}), "drover-attempts")).size(), 1u) << garbage;
 }
@@ -195,8 +212,10 @@ RC_GTEST_PROP(OnwardRecord, A6_any_causes_and_headers_give_readable_records, ())
     for (const auto& [name, text] : users) fields.push_back({name, text});
     const auto attempts = *rc::gen::arbitrary<std::string>();
     fields.push_back({header::attempts, attempts});
-    const Cause why{*rc::gen::arbitrary<std::string>(), *rc::gen::arbitrary<std::string>(), *rc::gen::inRange(0, 600), *rc::gen::arbitrary<std::string>()};
-    const AttemptRecord made{*rc::gen::inRange(1, 100), failed, *rc::gen::arbitrary<std::string>(), *rc::gen::arbitrary<std::string>()};
+    const Cause why{*rc::gen::arbitrary<std::string>(), *rc::gen::arbitrary<std::string>(), *rc::gen::inRange(0, 600),
+                    *rc::gen::arbitrary<std::string>()};
+    const AttemptRecord made{*rc::gen::inRange(1, 100), failed, *rc::gen::arbitrary<std::string>(),
+                             *rc::gen::arbitrary<std::string>()};
     for (const auto& carried : {retry(fields, 1, why, &made), dead(fields, 1, why, &made)}) {
         const auto job = parse_job_headers(views(carried));
         RC_ASSERT(job.has_value());
@@ -205,7 +224,8 @@ RC_GTEST_PROP(OnwardRecord, A6_any_causes_and_headers_give_readable_records, ())
         RC_ASSERT(job->original.has_value() && job->original->offset == record.offset);
         RC_ASSERT(json::parse(job->attempts).size() >= 1u);
         RC_ASSERT(causes_size(carried) <= max_causes);
-        for (const auto name : {header::error_class, header::error_message, header::error_response, header::dlq_message, header::attempts})
+        for (const auto name : {header::error_class, header::error_message, header::error_response, header::dlq_message,
+                                header::attempts})
             RC_ASSERT(!find_invalid_utf8(value(carried, name)));
     }
 }

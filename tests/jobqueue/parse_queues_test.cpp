@@ -100,14 +100,20 @@ status: {replicas: 1}
 )");
     EXPECT_EQ(queue.ns, "shop");
     EXPECT_EQ(queue.labels.at("team"), "mail");
-    EXPECT_EQ(queue.kafka, (KafkaSpec{"a:9092,b:9092", "kafka-client", "mails", 6, 1,
+    EXPECT_EQ(queue.kafka, (KafkaSpec{"a:9092,b:9092",
+                                      "kafka-client",
+                                      "mails",
+                                      6,
+                                      1,
                                       {{"linger.ms", "5"},
                                        {"ssl.endpoint.identification.algorithm", "none"},
                                        {"socket.keepalive.enable", "true"},
                                        {"client.rack", "007"}}}));
     EXPECT_EQ(queue.worker_container, "app");
-    EXPECT_EQ(json::parse(queue.worker_template_json), json::parse(R"({"spec":{"containers":[{"name":"app","image":"mailer"}]}})"));
-    EXPECT_EQ(queue.delivery, (DeliverySpec{Mode::pull, 9000, "/jobs", 16, 90s, Ordering::key, Rate{100, 1s}, Rate{1, 1min}, 10, 500ms, true, 1 << 20}));
+    EXPECT_EQ(json::parse(queue.worker_template_json),
+              json::parse(R"({"spec":{"containers":[{"name":"app","image":"mailer"}]}})"));
+    EXPECT_EQ(queue.delivery, (DeliverySpec{Mode::pull, 9000, "/jobs", 16, 90s, Ordering::key, Rate{100, 1s},
+                                            Rate{1, 1min}, 10, 500ms, true, 1 << 20}));
     EXPECT_EQ(queue.retry, (RetryPolicy{4, Backoff::linear, 1s, 1min, 0.25, std::vector<Duration>{0s, 2s, 4s}}));
     EXPECT_EQ(queue.dead_letter_retention, 24h);
     EXPECT_THAT(queue.priorities, ElementsAre("critical", "normal", "background"));
@@ -125,23 +131,27 @@ TEST(QueueFile, the_order_of_fields_does_not_matter) {
 }
 
 TEST(QueueFile, every_problem_is_told_at_once_with_its_path_and_line) {
-    EXPECT_THAT(problems_of("apiVersion: drover.dev/v1\n"
-                            "kind: JobQueue\n"
-                            "metadata: {name: Email}\n"
-                            "spec:\n"
-                            "  kafka: {partitions: 0}\n"
-                            "  delivery:\n"
-                            "    concurency: 8\n"
-                            "    timeout: 30\n"
-                            "    port: '8080'\n"
-                            "  scaling: {minReplicas: 5, maxReplicas: 2}\n"),
-                ElementsAre(HasSubstr("q.yaml:1: apiVersion: must be drover.dev/v1alpha1"), HasSubstr("q.yaml:3: metadata.name: must be 1 to 63"),
-                            HasSubstr("q.yaml:5: spec.kafka.bootstrapServers: is missing"),
-                            HasSubstr("q.yaml:5: spec.kafka.partitions: must be a whole number from 1 to 1000, is 0"), HasSubstr("q.yaml:5: spec.worker: is missing"),
-                            HasSubstr("q.yaml:7: spec.delivery.concurency: is not a known field: did you mean 'concurrency'?"),
-                            HasSubstr("q.yaml:8: spec.delivery.timeout: needs a unit, as in 30s"),
-                            HasSubstr("q.yaml:9: spec.delivery.port: must be a whole number from 1 to 65535, is the string '8080'"),
-                            HasSubstr("q.yaml:10: spec.scaling.minReplicas: is 5, more than maxReplicas, 2")));
+    EXPECT_THAT(
+        problems_of("apiVersion: drover.dev/v1\n"
+                    "kind: JobQueue\n"
+                    "metadata: {name: Email}\n"
+                    "spec:\n"
+                    "  kafka: {partitions: 0}\n"
+                    "  delivery:\n"
+                    "    concurency: 8\n"
+                    "    timeout: 30\n"
+                    "    port: '8080'\n"
+                    "  scaling: {minReplicas: 5, maxReplicas: 2}\n"),
+        ElementsAre(
+            HasSubstr("q.yaml:1: apiVersion: must be drover.dev/v1alpha1"),
+            HasSubstr("q.yaml:3: metadata.name: must be 1 to 63"),
+            HasSubstr("q.yaml:5: spec.kafka.bootstrapServers: is missing"),
+            HasSubstr("q.yaml:5: spec.kafka.partitions: must be a whole number from 1 to 1000, is 0"),
+            HasSubstr("q.yaml:5: spec.worker: is missing"),
+            HasSubstr("q.yaml:7: spec.delivery.concurency: is not a known field: did you mean 'concurrency'?"),
+            HasSubstr("q.yaml:8: spec.delivery.timeout: needs a unit, as in 30s"),
+            HasSubstr("q.yaml:9: spec.delivery.port: must be a whole number from 1 to 65535, is the string '8080'"),
+            HasSubstr("q.yaml:10: spec.scaling.minReplicas: is 5, more than maxReplicas, 2")));
 }
 
 TEST(QueueFile, each_limit_holds) {
@@ -197,33 +207,47 @@ TEST(QueueFile, each_limit_holds) {
 }
 
 TEST(QueueFile, the_settings_that_Drover_owns_are_refused) {
-    const std::string kafka = "apiVersion: drover.dev/v1alpha1\nkind: JobQueue\nmetadata: {name: a, annotations: {drover.dev/local-command: x}}\nspec:\n  kafka:\n    settings:\n";
-    for (const char* name : {"group.id", "enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset", "partition.assignment.strategy",
-                             "enable.idempotence", "bootstrap.servers", "plugin.library.paths"})
+    const std::string kafka =
+        "apiVersion: drover.dev/v1alpha1\nkind: JobQueue\nmetadata: {name: a, annotations: {drover.dev/local-command: "
+        "x}}\nspec:\n  kafka:\n    settings:\n";
+    for (const char* name :
+         {"group.id", "enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset",
+          "partition.assignment.strategy", "enable.idempotence", "bootstrap.servers", "plugin.library.paths"})
         EXPECT_THAT(problems_of(kafka + "      " + name + ": x\n"),
                     ElementsAre(HasSubstr("q.yaml:7: spec.kafka.settings['" + std::string(name) + "']: ")))
             << name;
-    EXPECT_THAT(problems_of(kafka + "      acks: 1\n"), ElementsAre(HasSubstr("q.yaml:7: spec.kafka.settings.acks: is set by Drover itself")));
+    EXPECT_THAT(problems_of(kafka + "      acks: 1\n"),
+                ElementsAre(HasSubstr("q.yaml:7: spec.kafka.settings.acks: is set by Drover itself")));
     EXPECT_THAT(problems_of(kafka + "      sasl.mechanism: SCRAM-SHA-512\n"), IsEmpty());
-    EXPECT_THAT(problems_of(kafka + "      a: [1]\n"), ElementsAre(HasSubstr("must be a string, a number or a boolean, is a list")));
+    EXPECT_THAT(problems_of(kafka + "      a: [1]\n"),
+                ElementsAre(HasSubstr("must be a string, a number or a boolean, is a list")));
 }
 
 TEST(QueueFile, a_field_given_twice_is_a_problem_at_any_depth) {
     EXPECT_THAT(problem_of("delivery: {port: 1, port: 2}"), HasSubstr("q.yaml:6: spec.delivery.port: is given twice"));
     EXPECT_THAT(problem_of("kafka: {}"), HasSubstr("q.yaml:6: spec.kafka: is given twice"));
-    EXPECT_THAT(problem_of("worker: {template: {spec: {containers: [{name: a, name: b}]}}}"), HasSubstr("spec.worker.template.spec.containers[0].name: is given twice"));
+    EXPECT_THAT(problem_of("worker: {template: {spec: {containers: [{name: a, name: b}]}}}"),
+                HasSubstr("spec.worker.template.spec.containers[0].name: is given twice"));
 }
 
 TEST(QueueFile, a_local_command_stands_for_the_worker_and_the_servers) {
     const std::string start = "apiVersion: drover.dev/v1alpha1\nkind: JobQueue\n";
-    EXPECT_THAT(problems_of(start + "metadata: {name: a, annotations: {drover.dev/local-command: ./work}}\n"), IsEmpty());
-    EXPECT_THAT(problems_of(start + "metadata: {name: a}\n"),
-                ElementsAre(HasSubstr("spec.kafka.bootstrapServers: is missing"), HasSubstr("spec.worker: is missing")));
-    EXPECT_THAT(problems_of(start + "metadata: {name: a}\nspec: {kafka: {bootstrapServers: 'k:9092'}, worker: {container: app}}\n"),
-                ElementsAre(HasSubstr("spec.worker.template: is missing")));
-    EXPECT_THAT(problems_of(start + "metadata: {name: a}\nspec: {kafka: {bootstrapServers: 'k:9092'}, worker: {template: {}}, targetRef: {name: b}}\n"),
+    EXPECT_THAT(problems_of(start + "metadata: {name: a, annotations: {drover.dev/local-command: ./work}}\n"),
+                IsEmpty());
+    EXPECT_THAT(
+        problems_of(start + "metadata: {name: a}\n"),
+        ElementsAre(HasSubstr("spec.kafka.bootstrapServers: is missing"), HasSubstr("spec.worker: is missing")));
+    EXPECT_THAT(
+        problems_of(start +
+                    "metadata: {name: a}\nspec: {kafka: {bootstrapServers: 'k:9092'}, worker: {container: app}}\n"),
+        ElementsAre(HasSubstr("spec.worker.template: is missing")));
+    EXPECT_THAT(problems_of(start + "metadata: {name: a}\nspec: {kafka: {bootstrapServers: 'k:9092'}, worker: "
+                                    "{template: {}}, targetRef: {name: b}}\n"),
                 ElementsAre(HasSubstr("spec.targetRef: cannot be given beside worker")));
-    EXPECT_EQ(queue_of(start + "metadata: {name: a}\nspec: {kafka: {bootstrapServers: 'k:9092'}, targetRef: {apiVersion: apps/v1, kind: Deployment, name: b}}\n").target_ref_name, "b");
+    EXPECT_EQ(queue_of(start + "metadata: {name: a}\nspec: {kafka: {bootstrapServers: 'k:9092'}, targetRef: "
+                               "{apiVersion: apps/v1, kind: Deployment, name: b}}\n")
+                  .target_ref_name,
+              "b");
 }
 
 TEST(QueueFile, a_pod_template_becomes_the_JSON_that_kubectl_would_send) {
@@ -258,36 +282,44 @@ TEST(QueueFile, a_pod_template_becomes_the_JSON_that_kubectl_would_send) {
 
 TEST(QueueFile, several_documents_are_several_queues) {
     const auto second = [](const std::string& name) {
-        return "---\napiVersion: drover.dev/v1alpha1\nkind: JobQueue\nmetadata: {name: " + name + ", annotations: {drover.dev/local-command: x}}\n";
+        return "---\napiVersion: drover.dev/v1alpha1\nkind: JobQueue\nmetadata: {name: " + name +
+               ", annotations: {drover.dev/local-command: x}}\n";
     };
     const auto parsed = parse_queues(head + second("b") + "---\n---\n" + second("c"), "q.yaml");
     EXPECT_THAT(parsed.problems, IsEmpty());
     ASSERT_EQ(parsed.queues.size(), 3u);
     EXPECT_EQ(parsed.queues[1].name, "b");
     EXPECT_EQ(parsed.queues[1].source_line, 7);
-    EXPECT_THAT(problems_of(head + second("b") + "spec: {paused: 3}\n"), ElementsAre(HasSubstr("q.yaml:10: spec.paused")));
+    EXPECT_THAT(problems_of(head + second("b") + "spec: {paused: 3}\n"),
+                ElementsAre(HasSubstr("q.yaml:10: spec.paused")));
 }
 
 TEST(QueueFile, queues_of_one_name_or_one_topic_are_in_each_others_way) {
     const auto queue = [](const std::string& name, const std::string& topic) {
-        return "---\napiVersion: drover.dev/v1alpha1\nkind: JobQueue\nmetadata: {name: " + name + ", annotations: {drover.dev/local-command: x}}\nspec: {kafka: {" +
+        return "---\napiVersion: drover.dev/v1alpha1\nkind: JobQueue\nmetadata: {name: " + name +
+               ", annotations: {drover.dev/local-command: x}}\nspec: {kafka: {" +
                (topic.empty() ? "" : "topic: " + topic) + "}}\n";
     };
-    EXPECT_THAT(problems_of(queue("a", "") + queue("a", "")), ElementsAre(HasSubstr("q.yaml:7: metadata.name: there is another queue default/a, at q.yaml:2")));
-    EXPECT_THAT(problems_of(queue("a", "t") + queue("b", "t")), ElementsAre(HasSubstr("the topic t belongs to queue default/a")));
-    EXPECT_THAT(problems_of(queue("a", "t") + queue("b", "t.dlq")), ElementsAre(HasSubstr("the topic t.dlq belongs to queue default/a")));
+    EXPECT_THAT(problems_of(queue("a", "") + queue("a", "")),
+                ElementsAre(HasSubstr("q.yaml:7: metadata.name: there is another queue default/a, at q.yaml:2")));
+    EXPECT_THAT(problems_of(queue("a", "t") + queue("b", "t")),
+                ElementsAre(HasSubstr("the topic t belongs to queue default/a")));
+    EXPECT_THAT(problems_of(queue("a", "t") + queue("b", "t.dlq")),
+                ElementsAre(HasSubstr("the topic t.dlq belongs to queue default/a")));
     EXPECT_THAT(problems_of(queue("a", "t") + queue("b", "default.a")), IsEmpty());
     EXPECT_THAT(problems_of(queue("a", "drover.events")), ElementsAre(HasSubstr("belongs to Drover")));
 }
 
 TEST(QueueFile, documents_of_another_kind_are_one_problem_each) {
-    EXPECT_THAT(problems_of("kind: Deployment\napiVersion: apps/v1\nspec: {x: 1}\n"), ElementsAre(HasSubstr("q.yaml:1: kind: must be JobQueue, is the string 'Deployment'")));
+    EXPECT_THAT(problems_of("kind: Deployment\napiVersion: apps/v1\nspec: {x: 1}\n"),
+                ElementsAre(HasSubstr("q.yaml:1: kind: must be JobQueue, is the string 'Deployment'")));
     EXPECT_THAT(problems_of("- a\n"), ElementsAre("q.yaml:1: must be a mapping, is a list"));
     EXPECT_THAT(problems_of("hello\n"), ElementsAre("q.yaml:1: must be a mapping, is the string 'hello'"));
 }
 
 TEST(QueueFile, a_file_without_a_queue_is_a_problem) {
-    for (const char* text : {"", "\n\n", "# nothing\n", "---\n---\n", "null\n"}) EXPECT_THAT(problems_of(text), ElementsAre("q.yaml: has no JobQueue in it")) << text;
+    for (const char* text : {"", "\n\n", "# nothing\n", "---\n---\n", "null\n"})
+        EXPECT_THAT(problems_of(text), ElementsAre("q.yaml: has no JobQueue in it")) << text;
 }
 
 TEST(QueueFile, what_is_not_YAML_is_a_problem_with_its_line) {
@@ -296,7 +328,8 @@ TEST(QueueFile, what_is_not_YAML_is_a_problem_with_its_line) {
     EXPECT_THAT(problems_of(std::string("a: 1\n\0", 6)), ElementsAre("q.yaml:2: contains a control character"));
     EXPECT_THAT(problems_of("a: *b\n"), ElementsAre(HasSubstr("q.yaml:1: is not YAML: ")));
     EXPECT_THAT(problems_of("&a [*a]\n"), ElementsAre(HasSubstr("an alias names what it is itself a part of")));
-    EXPECT_THAT(problems_of("a: !!binary aGk=\n"), ElementsAre(HasSubstr("the tag 'tag:yaml.org,2002:binary' is not supported")));
+    EXPECT_THAT(problems_of("a: !!binary aGk=\n"),
+                ElementsAre(HasSubstr("the tag 'tag:yaml.org,2002:binary' is not supported")));
     EXPECT_THAT(problems_of("{[a]: 1}\n"), ElementsAre(HasSubstr("a field's name must be a word, not a list")));
 }
 
@@ -306,7 +339,8 @@ TEST(QueueFile, a_stray_character_ends_the_reading) {
 }
 
 TEST(QueueFile, problems_before_a_syntax_error_are_told_too) {
-    EXPECT_THAT(problems_of(head + "  paused: 3\n---\na: [\n"), ElementsAre(HasSubstr("q.yaml:6: spec.paused"), HasSubstr("is not YAML")));
+    EXPECT_THAT(problems_of(head + "  paused: 3\n---\na: [\n"),
+                ElementsAre(HasSubstr("q.yaml:6: spec.paused"), HasSubstr("is not YAML")));
 }
 
 TEST(QueueFile, aliases_are_followed) {
@@ -318,19 +352,22 @@ TEST(QueueFile, a_bomb_of_aliases_is_refused_before_it_goes_off) {
     std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
     for (int i = 1; i < 30; ++i) {
         const auto last = "*a" + std::to_string(i - 1);
-        bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + last + ", " + last + ", " + last + ", " + last + "]\n";
+        bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + last + ", " + last + ", " + last + ", " +
+                last + "]\n";
     }
     EXPECT_THAT(problems_of(bomb), ElementsAre(HasSubstr("is too large once its aliases are written out")));
 }
 
 TEST(QueueFile, depth_and_size_are_bounded) {
-    EXPECT_THAT(problems_of(std::string(100, '[') + std::string(100, ']')), ElementsAre(HasSubstr("nested deeper than 64 levels")));
+    EXPECT_THAT(problems_of(std::string(100, '[') + std::string(100, ']')),
+                ElementsAre(HasSubstr("nested deeper than 64 levels")));
     EXPECT_THAT(problems_of(std::string(200'000, '[')), ElementsAre(HasSubstr("nested deeper than 64 levels")));
     EXPECT_THAT(problems_of(std::string((1 << 20) + 1, '#')), ElementsAre("q.yaml: is larger than 1 MiB"));
 }
 
 TEST(QueueFile, JSON_as_an_API_server_sends_it_is_read_too) {
-    const std::string text = R"({"apiVersion":"drover.dev/v1alpha1","kind":"JobQueue","metadata":{"name":"email","annotations":{"a":"\ud83d\ude00 \/"}},
+    const std::string text =
+        R"({"apiVersion":"drover.dev/v1alpha1","kind":"JobQueue","metadata":{"name":"email","annotations":{"a":"\ud83d\ude00 \/"}},
       "spec":{"kafka":{"bootstrapServers":"k:9092"},"worker":{"template":{"a":[1,"1",null,true,1.5]}},"delivery":{"timeout":"5s"}}})";
     const JobQueue queue = queue_of(text);
     EXPECT_EQ(queue.annotations.at("a"), "😀 /");
@@ -339,16 +376,20 @@ TEST(QueueFile, JSON_as_an_API_server_sends_it_is_read_too) {
 }
 
 TEST(QueueFile, a_problems_text_is_one_line_whatever_the_file_says) {
-    for (const auto& problem : problems_of(head + "  \"a\\r\\nb\": 1\n  delivery: {mode: \"x\\ny\"}\n")) EXPECT_EQ(problem.find_first_of("\r\n"), std::string::npos) << problem;
+    for (const auto& problem : problems_of(head + "  \"a\\r\\nb\": 1\n  delivery: {mode: \"x\\ny\"}\n"))
+        EXPECT_EQ(problem.find_first_of("\r\n"), std::string::npos) << problem;
 }
 
 RC_GTEST_PROP(QueueFile, a_damaged_file_gives_queues_or_problems, ()) {
-    static const std::string good = head + "  delivery: {timeout: 5s, rateLimit: {max: 1, per: 1s}}\n  retry:\n    delays: [0s, 2s]\n  worker: {template: {a: &x [1, *x]}}\n";
+    static const std::string good = head +
+                                    "  delivery: {timeout: 5s, rateLimit: {max: 1, per: 1s}}\n  retry:\n    delays: "
+                                    "[0s, 2s]\n  worker: {template: {a: &x [1, *x]}}\n";
     std::string text = good;
     for (int i = *rc::gen::inRange(1, 6); i > 0; --i) {
         const auto pos = *rc::gen::inRange<std::size_t>(0, text.size());
         if (*rc::gen::arbitrary<bool>())
-            text[pos] = *rc::gen::oneOf(rc::gen::arbitrary<char>(), rc::gen::elementOf(std::string("{}[]:,&*!|>-? \n\t'\"#%@")));
+            text[pos] = *rc::gen::oneOf(rc::gen::arbitrary<char>(),
+                                        rc::gen::elementOf(std::string("{}[]:,&*!|>-? \n\t'\"#%@")));
         else
             text.erase(pos, *rc::gen::inRange<std::size_t>(1, 20));
     }

@@ -21,7 +21,8 @@ rc::Gen<Duration> durations() {
     const auto between = [](std::int64_t low, std::int64_t high) {
         return rc::gen::map(rc::gen::inRange(low, high), [](std::int64_t n) { return Duration{n}; });
     };
-    return rc::gen::oneOf(between(0, 5), between(0, 3'600'000'000), between(0, longest), rc::gen::element(Duration{0}, Duration{1}, Duration::max()));
+    return rc::gen::oneOf(between(0, 5), between(0, 3'600'000'000), between(0, longest),
+                          rc::gen::element(Duration{0}, Duration{1}, Duration::max()));
 }
 
 // Of any kind, sane or not.
@@ -39,10 +40,13 @@ rc::Gen<RetryPolicy> policies() {
 }
 
 rc::Gen<double> units() {
-    return rc::gen::map(rc::gen::inRange<std::int64_t>(0, 1LL << 53), [](std::int64_t n) { return std::ldexp(static_cast<double>(n), -53); });
+    return rc::gen::map(rc::gen::inRange<std::int64_t>(0, 1LL << 53),
+                        [](std::int64_t n) { return std::ldexp(static_cast<double>(n), -53); });
 }
 
-rc::Gen<int> attempts() { return rc::gen::oneOf(rc::gen::inRange(1, 110), rc::gen::inRange(1, std::numeric_limits<int>::max())); }
+rc::Gen<int> attempts() {
+    return rc::gen::oneOf(rc::gen::inRange(1, 110), rc::gen::inRange(1, std::numeric_limits<int>::max()));
+}
 
 TEST(RetryLadder, A5_exponential_doubles_up_to_the_cap) {
     const RetryPolicy policy{.max_attempts = 6, .initial = 2s, .max_delay = 10s};
@@ -111,7 +115,8 @@ TEST(RetryLadder, numbers_that_make_no_sense_still_give_a_delay) {
     EXPECT_EQ(retry_delay({.initial = 2s}, 1, std::nan("")), 2s);
     EXPECT_EQ(retry_delay({.initial = 2s, .jitter = 1e300}, 1, 1e300), 4s);
     EXPECT_EQ(retry_delay({.initial = 2s}, std::numeric_limits<int>::min(), 0), 2s);
-    EXPECT_EQ(retry_delay({.initial = Duration::max(), .max_delay = Duration::max(), .jitter = 1}, 1, 0.9), Duration::max());
+    EXPECT_EQ(retry_delay({.initial = Duration::max(), .max_delay = Duration::max(), .jitter = 1}, 1, 0.9),
+              Duration::max());
 }
 
 RC_GTEST_PROP(RetryLadder, A5_a_delay_is_never_shorter_than_without_jitter_nor_longer_than_jitter_allows, ()) {

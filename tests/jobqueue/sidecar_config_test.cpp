@@ -42,7 +42,8 @@ rc::Gen<Duration> durations(Duration least, Duration most) {
 
 // JSON's control characters apart, a string of a config may be any UTF-8.
 rc::Gen<std::string> texts() {
-    return rc::gen::map(rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(std::vector<std::string>{"a", "Z", "0", "-", ".", "\"", "\\", "/", "é", "😀", " ", "{"})),
+    return rc::gen::map(rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(
+                            std::vector<std::string>{"a", "Z", "0", "-", ".", "\"", "\\", "/", "é", "😀", " ", "{"})),
                         [](const std::vector<std::string>& parts) {
                             std::string text;
                             for (const auto& part : parts) text += part;
@@ -62,14 +63,17 @@ rc::Gen<SidecarConfig> configs() {
         config.queue_topics = *rc::gen::container<std::map<std::string, std::string>>(texts(), texts());
         config.retry_topics.clear();
         Duration step{0};
-        for (int i = *rc::gen::inRange(0, 9); i > 0; --i) config.retry_topics.push_back({*texts(), step += *durations(1ms, 24h)});
+        for (int i = *rc::gen::inRange(0, 9); i > 0; --i)
+            config.retry_topics.push_back({*texts(), step += *durations(1ms, 24h)});
         config.delivery.mode = *rc::gen::element(Mode::push, Mode::pull);
         config.delivery.port = *rc::gen::inRange(1, 65536);
         config.delivery.concurrency = *rc::gen::inRange(1, 1001);
         config.delivery.timeout = *durations(1ms, 24h);
         config.delivery.ordering = *rc::gen::element(Ordering::none, Ordering::key, Ordering::partition);
-        if (*rc::gen::arbitrary<bool>()) config.delivery.rate_limit = Rate{*rc::gen::inRange(1, 1000), *durations(1ms, 1h)};
-        if (*rc::gen::arbitrary<bool>()) config.delivery.key_rate_limit = Rate{*rc::gen::inRange(1, 1000), *durations(1ms, 1h)};
+        if (*rc::gen::arbitrary<bool>())
+            config.delivery.rate_limit = Rate{*rc::gen::inRange(1, 1000), *durations(1ms, 1h)};
+        if (*rc::gen::arbitrary<bool>())
+            config.delivery.key_rate_limit = Rate{*rc::gen::inRange(1, 1000), *durations(1ms, 1h)};
         config.delivery.batch_max_size = *rc::gen::inRange(1, 100);
         config.delivery.batch_max_wait = *durations(0s, 1h);
         config.delivery.async_completion = *rc::gen::arbitrary<bool>();
@@ -79,7 +83,8 @@ rc::Gen<SidecarConfig> configs() {
         config.retry.max_delay = *durations(1min, 24h);
         config.retry.initial = *durations(0s, 1min);
         config.retry.jitter = *rc::gen::inRange(0, 1'000'000'007) / 1'000'000'006.0;
-        if (*rc::gen::arbitrary<bool>()) config.retry.delays = *rc::gen::nonEmpty(rc::gen::container<std::vector<Duration>>(3, durations(0s, 1min)));
+        if (*rc::gen::arbitrary<bool>())
+            config.retry.delays = *rc::gen::nonEmpty(rc::gen::container<std::vector<Duration>>(3, durations(0s, 1min)));
         config.paused = *rc::gen::arbitrary<bool>();
         config.app_port = *rc::gen::inRange(0, 65536);
         config.drain_token = *texts();
@@ -104,7 +109,8 @@ TEST(SidecarConfig, every_problem_is_in_the_message_with_its_path) {
     config.erase("group");
     config["kafka"].erase("bootstrap.servers");
     const auto message = problems_of(config);
-    for (const char* path : {"delivery.timeout: ", "delivery.concurency: ", "retryTopics[1].step: ", "appPort: ", "group: is missing", "kafka['bootstrap.servers']: is missing"})
+    for (const char* path : {"delivery.timeout: ", "delivery.concurency: ", "retryTopics[1].step: ", "appPort: ",
+                             "group: is missing", "kafka['bootstrap.servers']: is missing"})
         EXPECT_NE(message.find(path), std::string::npos) << path << " in\n" << message;
     EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 5) << message;
 }
@@ -120,7 +126,8 @@ TEST(SidecarConfig, unknown_fields_and_other_versions_are_refused) {
 }
 
 TEST(SidecarConfig, what_is_not_JSON_is_an_error) {
-    for (const char* text : {"", " ", "null", "[]", "1", "{", "{} {}", "{\"version\":1,}", "version: 1", "\xFF", "{\"version\":1,\"version\":1}"}) {
+    for (const char* text : {"", " ", "null", "[]", "1", "{", "{} {}", "{\"version\":1,}", "version: 1", "\xFF",
+                             "{\"version\":1,\"version\":1}"}) {
         const auto read = sidecar_config_from_json(text);
         ASSERT_FALSE(read) << text;
         EXPECT_EQ(read.error().code, Error::Code::invalid);

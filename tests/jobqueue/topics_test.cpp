@@ -18,7 +18,8 @@ TEST(Topics, are_named_after_the_queue_where_it_names_none) {
     EXPECT_EQ(topics.main, "shop.email");
     EXPECT_EQ(topics.dead_letters, "shop.email.dlq");
     EXPECT_EQ(topics.control, "shop.email.control");
-    EXPECT_THAT(topics.retries, ElementsAre(RetryTopic{"shop.email.retry.2s", 2s}, RetryTopic{"shop.email.retry.4s", 4s}));
+    EXPECT_THAT(topics.retries,
+                ElementsAre(RetryTopic{"shop.email.retry.2s", 2s}, RetryTopic{"shop.email.retry.4s", 4s}));
     EXPECT_EQ(group_of(queue), "drover.shop.email");
     EXPECT_EQ(retry_group_of(queue), "drover.shop.email.retry");
 }

@@ -22,8 +22,9 @@ TEST(Durations, are_read_with_their_units) {
 }
 
 TEST(Durations, what_is_none_is_nothing) {
-    for (const char* text : {"", "30", "s", "30 s", "1.5s", "-1s", "+1s", "1d", "30S", "1m1h", "1s1s", "1h30", "1s ", " 1s", "9223372036855s",
-                             "9223372036854775808us", "2562047788h9223372036854775807us", "0x1s"})
+    for (const char* text :
+         {"", "30", "s", "30 s", "1.5s", "-1s", "+1s", "1d", "30S", "1m1h", "1s1s", "1h30", "1s ", " 1s",
+          "9223372036855s", "9223372036854775808us", "2562047788h9223372036854775807us", "0x1s"})
         EXPECT_FALSE(parse_duration(text)) << text;
 }
 
@@ -40,8 +41,9 @@ TEST(Durations, are_written_as_topics_names_have_them) {
 }
 
 RC_GTEST_PROP(Durations, what_was_written_reads_the_same, ()) {
-    const auto micros = *rc::gen::oneOf(rc::gen::inRange<std::int64_t>(0, std::numeric_limits<std::int64_t>::max()),
-                                        rc::gen::map(rc::gen::inRange<std::int64_t>(0, 1'000'000), [](std::int64_t n) { return n * 1'000; }));
+    const auto micros = *rc::gen::oneOf(
+        rc::gen::inRange<std::int64_t>(0, std::numeric_limits<std::int64_t>::max()),
+        rc::gen::map(rc::gen::inRange<std::int64_t>(0, 1'000'000), [](std::int64_t n) { return n * 1'000; }));
     const Duration duration{micros};
     RC_ASSERT(parse_duration(format_duration(duration)) == duration);
 }
@@ -65,7 +67,8 @@ TEST(Sizes, are_read_with_their_units) {
 }
 
 TEST(Sizes, what_is_none_is_nothing) {
-    for (const char* text : {"", "Ki", "128 Ki", "128KiB", "128kb", "1.5Mi", "-1", "9223372036854775807Ki", "9223372036854775808", "1Ki1"})
+    for (const char* text :
+         {"", "Ki", "128 Ki", "128KiB", "128kb", "1.5Mi", "-1", "9223372036854775807Ki", "9223372036854775808", "1Ki1"})
         EXPECT_FALSE(parse_size(text)) << text;
 }
 

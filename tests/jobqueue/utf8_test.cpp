@@ -17,14 +17,17 @@ TEST(Utf8, knows_well_formed_characters) {
 }
 
 TEST(Utf8, knows_what_is_none) {
-    for (const char* text : {"\x80", "\xC3", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xE2\x82", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80",
-                             "\xF5\x80\x80\x80", "\xFF"})
+    for (const char* text : {"\x80", "\xC3", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xE2\x82",
+                             "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"})
         EXPECT_EQ(utf8_length(text), 0u) << text;
     EXPECT_EQ(utf8_length(""), 0u);
 }
 
 TEST(Utf8, invalid_bytes_are_replaced_one_by_one) {
-    EXPECT_EQ(clean_text("a\xFF\xFE" "b", 100), "a" + std::string(replaced) + std::string(replaced) + "b");
+    EXPECT_EQ(clean_text("a\xFF\xFE"
+                         "b",
+                         100),
+              "a" + std::string(replaced) + std::string(replaced) + "b");
     EXPECT_EQ(find_invalid_utf8("ab\xFF"), 2u);
     EXPECT_EQ(find_invalid_utf8("abé"), std::nullopt);
 }
@@ -38,7 +41,12 @@ TEST(Utf8, is_cut_between_characters) {
 
 TEST(Utf8, one_line_has_no_control_characters) {
     EXPECT_EQ(clean_line("a\r\nb\tc\x7F", 100), "a  b c ");
-    EXPECT_EQ(clean_line("a\xC2\x85" "b\xE2\x80\xA8" "c", 100), "a b c") << "next line and line separator";
+    EXPECT_EQ(clean_line("a\xC2\x85"
+                         "b\xE2\x80\xA8"
+                         "c",
+                         100),
+              "a b c")
+        << "next line and line separator";
     EXPECT_EQ(clean_text("a\nb", 100), "a\nb");
 }
 
