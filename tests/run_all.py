@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Runs the tests and says how they went: `make test`.
 
-    run_all.py --build build/dev --reports build/reports [--only ctest python broker] [--tests REGEX]
+    run_all.py --build build/dev --reports build/reports [--only SUITE...] [--tests REGEX]
 
-Suites: ctest (all that CMake knows: unit and property tests, layering, the brokers' conformance, integration), python
-(every tests/**/test_*.py) and broker (the Go tests). Every suite leaves JUnit reports in --reports, which is emptied
-first. The last line is "N passed, N failed". A test that was skipped, a program that ended without its report, and a
-suite without a test count as failed. The exit code is 0 only when nothing failed.
+Suites: ctest (all that CMake knows: unit and property tests, layering, the brokers' conformance), python-<folder> (each
+tests/<folder>/test_*.py, with the built program's path in DROVER) and broker (the Go tests). Every suite leaves JUnit
+reports in --reports, which is emptied first. The last line is "N passed, N failed". A test that was skipped, a program
+that ended without its report, and a suite without a test count as failed. The exit code is 0 only when nothing failed.
 """
 
 import argparse
@@ -17,12 +17,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
 SLOWEST_TEST = 1800  # seconds; a limit for what hangs, not a measure
+SIDE_BY_SIDE = 3  # suites: brokers that start and retries that wait leave the machine idle
 
 
 class Case:
@@ -109,15 +111,15 @@ def run_ctest(options, log):
     return cases
 
 
-def run_python(options, log):
-    report = options.reports / "python.xml"
+def run_python(folder, options, log):
+    name = suite_of(folder)
+    report = options.reports / f"{name}.xml"
     code = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--verbose", f"--junitxml={report}",
-                "--import-mode=importlib", *sorted(TESTS.glob("**/test_*.py"))], log, cwd=ROOT,
-               env=os.environ | {"DROVER": str(Path(options.build).resolve() / "bin" / "drover"),
-                                 "PYTHONPATH": str(TESTS / "platform")})
+                f"--override-ini=junit_suite_name={name}", *sorted(folder.glob("test_*.py"))], log, cwd=ROOT,
+               env=os.environ | {"DROVER": str(Path(options.build).resolve() / "bin" / "drover")})
     cases = read_report(report) if report.exists() else []
     if code and not any(case.problem for case in cases):
-        cases += write_failure(options.reports / "pytest.xml", "pytest", f"pytest ended with {code}\n{tail(log)}")
+        cases += write_failure(options.reports / f"{name}-end.xml", name, f"pytest ended with {code}\n{tail(log)}")
     return cases
 
 
@@ -143,14 +145,23 @@ def run_broker(options, log):
     return write_report(options.reports / "broker.xml", "broker", cases)
 
 
-SUITES = {"ctest": run_ctest, "python": run_python, "broker": run_broker}
+def suite_of(folder):
+    return "python" if folder == TESTS else "python-" + "-".join(folder.relative_to(TESTS).parts)
 
 
-def run_suite(name, options):
+def find_suites():
+    """Name -> function(options, log). The longest come first."""
+    folders = {path.parent for path in TESTS.glob("**/test_*.py")}
+    python = {suite_of(folder): partial(run_python, folder) for folder in sorted(folders)}
+    return {"ctest": run_ctest} | dict(sorted(python.items(), key=lambda item: item[0] != "python-integration")) | {
+        "broker": run_broker}
+
+
+def run_suite(suites, name, options):
     log = options.reports / f"{name}.log"
     log.touch()
     begin = time.monotonic()
-    cases = SUITES[name](options, log)
+    cases = suites[name](options, log)
     if not cases:
         cases = write_failure(options.reports / f"{name}-end.xml", name, f"no test ran\n{tail(log)}")
     failed = [case for case in cases if case.problem]
@@ -159,19 +170,20 @@ def run_suite(name, options):
 
 
 def main():
+    suites = find_suites()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True, help="CMake's build folder")
     parser.add_argument("--reports", required=True, type=Path)
-    parser.add_argument("--only", nargs="+", choices=SUITES, default=list(SUITES))
+    parser.add_argument("--only", nargs="+", metavar="SUITE", choices=suites, default=list(suites))
     parser.add_argument("--tests", default=".", metavar="REGEX", help="of ctest's tests only these")
     options = parser.parse_args()
     options.reports = options.reports.resolve()
     shutil.rmtree(options.reports, ignore_errors=True)
     options.reports.mkdir(parents=True)
 
-    # Side by side, since brokers that start and retries that wait leave the machine idle.
-    with ThreadPoolExecutor(len(options.only)) as pool:
-        cases = [case for found in pool.map(lambda name: run_suite(name, options), options.only) for case in found]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        found = pool.map(lambda name: run_suite(suites, name, options), options.only)
+        cases = [case for suite in found for case in suite]
 
     failed = [case for case in cases if case.problem]
     for case in failed:
