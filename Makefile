@@ -59,6 +59,12 @@ test-tsan: deps-tests build/tsan/build.ninja # the sidecar's tests under the thr
 	@cmake --build build/tsan
 	@$(PYTHON) tests/run_all.py --build build/tsan --reports build/tsan/reports --only ctest --tests '^(sidecar|kafka|http)'
 
+.PHONY: bench
+bench: deps-tests build/bench/build.ninja # what the sidecar costs, beside bare consuming and the bare HTTP client
+	@cmake --build build/bench
+	@ln -sf "$$(deps/broker.sh)" build/bench/bin/drover-broker
+	@$(PYTHON) bench/run.py --build build/bench
+
 .PHONY: fuzz
 fuzz: deps-tests # every parser that reads from outside, a minute each
 	@tests/fuzz/run.sh 60
@@ -108,4 +114,4 @@ build/%/build.ninja: CMakePresets.json
 build/lint/build.ninja: .clang-tidy
 
 build/release/build.ninja: | deps
-build/dev/build.ninja build/asan-ubsan/build.ninja build/tsan/build.ninja build/coverage/build.ninja build/lint/build.ninja: | deps-tests
+build/dev/build.ninja build/asan-ubsan/build.ninja build/tsan/build.ninja build/coverage/build.ninja build/bench/build.ninja build/lint/build.ninja: | deps-tests
