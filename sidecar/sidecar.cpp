@@ -96,7 +96,8 @@ Result<void> Sidecar::connect() {
         kafka::GroupOptions options{.group = group};
         for (const auto& [topic, step] : steps) options.topics.push_back(topic);
         options.session_timeout = std::chrono::ceil<std::chrono::milliseconds>(config_.session_timeout);
-        options.max_poll_interval = std::chrono::ceil<std::chrono::milliseconds>(config_.delivery.timeout) + 60s;
+        options.max_poll_interval = std::max<std::chrono::milliseconds>(
+            std::chrono::ceil<std::chrono::milliseconds>(config_.delivery.timeout) + 60s, options.session_timeout);
         auto member = kafka::GroupMember::join(config_.kafka, options, wakeup_);
         if (!member) return tl::unexpected(member.error());
         subscriptions_.push_back(
