@@ -83,9 +83,8 @@ Sidecar::~Sidecar() {
 }
 
 Result<void> Sidecar::connect() {
-    const auto partitions_expected = 12;
     auto fetcher = kafka::Fetcher::create(
-        config_.kafka, {.expected_partitions = partitions_expected, .group = config_.group}, wakeup_);
+        config_.kafka, {.expected_partitions = config_.partitions, .group = config_.group}, wakeup_);
     if (!fetcher) return tl::unexpected(fetcher.error());
     fetcher_ = std::move(*fetcher);
     auto producer = kafka::Producer::create(config_.kafka, wakeup_);

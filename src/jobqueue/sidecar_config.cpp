@@ -43,6 +43,7 @@ SidecarConfig read_config(FieldReader fields) {
     fields.read_string("deadLetterTopic", config.dead_letter_topic);
     fields.read_string("group", config.group);
     fields.read_string("retryGroup", config.retry_group);
+    fields.read_integer("partitions", config.partitions, 1, 1000);
     fields.read_strings("queueTopics", config.queue_topics);
     read_delivery(fields.nested("delivery"), config.delivery);
     read_retry(fields.nested("retry"), config.retry);
@@ -71,6 +72,7 @@ SidecarConfig sidecar_config_for(const JobQueue& queue) {
     config.dead_letter_topic = std::move(topics.dead_letters);
     config.group = group_of(queue);
     config.retry_group = retry_group_of(queue);
+    config.partitions = queue.kafka.partitions;
     config.queue_topics = {{queue.name, config.topic}};
     config.delivery = queue.delivery;
     config.retry = queue.retry;
@@ -92,6 +94,7 @@ std::string to_json(const SidecarConfig& config) {
                             {"deadLetterTopic", config.dead_letter_topic},
                             {"group", config.group},
                             {"retryGroup", config.retry_group},
+                            {"partitions", config.partitions},
                             {"queueTopics", config.queue_topics},
                             {"delivery", delivery_json(config.delivery)},
                             {"retry", retry_json(config.retry)},

@@ -22,6 +22,7 @@ struct SidecarConfig {
     std::string dead_letter_topic;
     std::string group;
     std::string retry_group;
+    int partitions = 12;                              // of each topic, roughly: memory is divided among them
     std::map<std::string, std::string> queue_topics;  // queue name → main topic, for jobs that the worker submits
 
     DeliverySpec delivery;

@@ -60,6 +60,7 @@ rc::Gen<SidecarConfig> configs() {
         config.kafka = *rc::gen::container<std::map<std::string, std::string>>(texts(), texts());
         config.kafka["bootstrap.servers"] = *texts();
         config.topic = *texts();
+        config.partitions = *rc::gen::inRange(1, 1001);
         config.queue_topics = *rc::gen::container<std::map<std::string, std::string>>(texts(), texts());
         config.retry_topics.clear();
         Duration step{0};
