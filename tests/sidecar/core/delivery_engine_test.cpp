@@ -165,6 +165,27 @@ TEST_F(DeliveryEngineTest, A2_a_job_of_a_lost_partition_is_aborted_once) {
     EXPECT_EQ(engine->in_flight(), 0U);
 }
 
+TEST_F(DeliveryEngineTest, A2_a_second_answer_and_a_late_one_change_nothing) {
+    start();
+    arrive(0);
+    const Lease first = the<action::HandOver>().lease;
+    answer(first, Verdict::not_delivered);
+    pass(1s);
+    step(event::WorkerProbed{true});
+    const Lease second = the<action::HandOver>().lease;
+    EXPECT_NE(first, second);
+    answer(first, Verdict::done);
+    EXPECT_EQ(count<action::Settled>(), 0);
+    answer(second, Verdict::done);
+    EXPECT_EQ(the<action::Settled>().how, How::completed);
+    answer(second, Verdict::done);
+    answer(Lease{77} << 32 | 99, Verdict::done);
+    step(event::Written{0});
+    step(event::WriteFailed{99});
+    step(event::Committed{9, false});
+    EXPECT_EQ(count<action::Settled>(), 0);
+}
+
 TEST_F(DeliveryEngineTest, A3_a_blocked_key_is_named_and_blocks_neither_other_keys_nor_other_partitions) {
     config.ordering = jobqueue::Ordering::key;
     config.held_jobs = 5;
