@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 constexpr std::int64_t spec_start = RD_KAFKA_OFFSET_SPEC_EARLIEST;
 constexpr std::int64_t spec_end = RD_KAFKA_OFFSET_SPEC_LATEST;
 
+constexpr milliseconds between_questions{10};
 constexpr milliseconds retry_interval{1500};  // librdkafka connects again within a second (client.cpp)
 
 template <class T, auto destroy>
@@ -151,9 +152,10 @@ public:
 
     Result<void> delete_topics(const std::vector<std::string>& names) override {
         if (names.empty()) return {};
-        std::vector<DeleteTopic> topics;
-        for (const auto& name : names) topics.emplace_back(rd_kafka_DeleteTopic_new(name.c_str()));
-        auto raw = pointers(topics);
+        const auto deadline = Clock::now() + timeout_;
+        std::vector<DeleteTopic> doomed;
+        for (const auto& name : names) doomed.emplace_back(rd_kafka_DeleteTopic_new(name.c_str()));
+        auto raw = pointers(doomed);
         auto answer = ask(RD_KAFKA_ADMIN_OP_DELETETOPICS, "delete topics", [&](const auto* options, auto* queue) {
             rd_kafka_DeleteTopics(client_.get(), raw.data(), raw.size(), options, queue);
         });
@@ -161,7 +163,16 @@ public:
         std::size_t count = 0;
         const auto** results =
             rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(answer->get()), &count);
-        return first_error({results, count}, is_missing);
+        if (auto deleted = first_error({results, count}, is_missing); !deleted) return deleted;
+        for (;;) {  // as after their creation, the brokers are some milliseconds behind
+            const auto left = topics(names);
+            if (!left) return tl::unexpected(left.error());
+            if (left->empty()) return {};
+            if (Clock::now() > deadline) {
+                return failure(Error::Code::timeout, "topic " + left->begin()->first + ": deleted, but still seen", true);
+            }
+            std::this_thread::sleep_for(between_questions);
+        }
     }
 
     Result<std::map<TopicPartition, PartitionOffsets>> offsets(const std::vector<TopicPartition>& partitions) override {
@@ -195,10 +206,10 @@ public:
     Result<std::map<TopicPartition, Position>> group_positions(const std::string& group) override {
         const ListGroupOffsets request(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), nullptr));
         auto* raw = request.get();
-        auto answer = ask(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, "positions of " + group,
-                          [&](const auto* options, auto* queue) {
-                              rd_kafka_ListConsumerGroupOffsets(client_.get(), &raw, 1, options, queue);
-                          });
+        auto answer = ask_coordinator(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, "positions of " + group,
+                                      [&](const auto* options, auto* queue) {
+                                          rd_kafka_ListConsumerGroupOffsets(client_.get(), &raw, 1, options, queue);
+                                      });
         std::map<TopicPartition, Position> positions;
         // To Kafka a group that never was has no positions; to the embedded broker it is an error.
         if (!answer && answer.error().code == Error::Code::not_found) return positions;
@@ -225,10 +236,10 @@ public:
         }
         const AlterGroupOffsets request(rd_kafka_AlterConsumerGroupOffsets_new(group.c_str(), list.get()));
         auto* raw = request.get();
-        auto answer = ask(RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, "set positions of " + group,
-                          [&](const auto* options, auto* queue) {
-                              rd_kafka_AlterConsumerGroupOffsets(client_.get(), &raw, 1, options, queue);
-                          });
+        auto answer = ask_coordinator(RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, "set positions of " + group,
+                                      [&](const auto* options, auto* queue) {
+                                          rd_kafka_AlterConsumerGroupOffsets(client_.get(), &raw, 1, options, queue);
+                                      });
         if (!answer) return tl::unexpected(answer.error());
         std::size_t count = 0;
         const auto** groups = rd_kafka_AlterConsumerGroupOffsets_result_groups(
@@ -290,6 +301,40 @@ private:
             const auto reason = reasons_->last();
             if (reason && reason->code == Error::Code::unauthorized) return timed_out(what);
         }
+    }
+
+    // A coordinator that moves, or that a young cluster has not made yet, is asked again.
+    template <class Send>
+    Result<Event> ask_coordinator(rd_kafka_admin_op_t operation, const std::string& what, Send send) {
+        const auto deadline = Clock::now() + timeout_;
+        for (;;) {
+            auto answer = ask(operation, what, send);
+            const Error* error = answer ? nullptr : &answer.error();
+            std::optional<Error> of_group;
+            if (answer) of_group = group_error(*answer->get());
+            if (of_group) error = &*of_group;
+            if (error == nullptr) return answer;
+            if (error->code != Error::Code::unavailable || !error->retryable || Clock::now() > deadline) {
+                return tl::unexpected(*error);
+            }
+            std::this_thread::sleep_for(between_questions);
+        }
+    }
+
+    // What the coordinator says of the one group of the request.
+    static std::optional<Error> group_error(rd_kafka_event_t& event) {
+        std::size_t count = 0;
+        const rd_kafka_group_result_t** groups = nullptr;
+        if (rd_kafka_event_type(&event) == RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT) {
+            groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+                rd_kafka_event_ListConsumerGroupOffsets_result(&event), &count);
+        } else {
+            groups = rd_kafka_AlterConsumerGroupOffsets_result_groups(
+                rd_kafka_event_AlterConsumerGroupOffsets_result(&event), &count);
+        }
+        const auto* error = count == 0 ? nullptr : rd_kafka_group_result_error(groups[0]);
+        if (error == nullptr) return {};
+        return to_error(error, std::string("group ") + rd_kafka_group_result_name(groups[0]));
     }
 
     Result<void> set_options(rd_kafka_AdminOptions_t& options, rd_kafka_admin_op_t operation) {
@@ -434,7 +479,7 @@ private:
             if (Clock::now() > deadline) {
                 return failure(Error::Code::timeout, "topic " + lacking->topic + ": created, but not seen yet", true);
             }
-            std::this_thread::sleep_for(milliseconds(10));  // between two questions
+            std::this_thread::sleep_for(between_questions);
         }
     }
 
@@ -469,7 +514,6 @@ private:
     static Result<void> for_each_partition(std::span<const rd_kafka_group_result_t*> groups, Use use) {
         for (const auto* group : groups) {
             const std::string name = std::string("group ") + rd_kafka_group_result_name(group);
-            if (const auto* error = rd_kafka_group_result_error(group)) return tl::unexpected(to_error(error, name));
             const auto* list = rd_kafka_group_result_partitions(group);
             if (list == nullptr) continue;
             for (const auto& entry : elements(*list)) {
@@ -503,13 +547,15 @@ void on_background_event(rd_kafka_t* client, rd_kafka_event_t* raw, void* opaque
 }  // namespace
 
 Result<std::unique_ptr<Admin>> Admin::connect(const Settings& settings, milliseconds timeout) {
-    auto configuration = configure(settings, {});
+    // A consumer in a group that it never joins: without one, librdkafka 2.12.1 crashes when a coordinator that was
+    // asked for positions says that it is none (rd_kafka_handle_OffsetFetch).
+    auto configuration = configure(settings, {{"group.id", "drover.admin"}});
     if (!configuration) return tl::unexpected(configuration.error());
     auto reasons = std::make_unique<Reasons>();
     rd_kafka_conf_set_opaque(configuration->get(), reasons.get());
     rd_kafka_conf_set_events(configuration->get(), RD_KAFKA_EVENT_ERROR);
     rd_kafka_conf_set_background_event_cb(configuration->get(), on_background_event);
-    auto client = make_client(RD_KAFKA_PRODUCER, std::move(*configuration));
+    auto client = make_client(RD_KAFKA_CONSUMER, std::move(*configuration));
     if (!client) return tl::unexpected(client.error());
     auto admin = std::make_unique<LibrdkafkaAdmin>(std::move(reasons), std::move(*client), timeout);
     if (auto brokers = admin->broker_count(); !brokers) return tl::unexpected(brokers.error());

@@ -40,6 +40,7 @@ public:
     // Creates those that are missing and adds partitions where there are fewer; leaves everything else as it is.
     // Returns when the brokers show them.
     virtual Result<void> ensure_topics(const std::vector<TopicSpec>& specs) = 0;
+    // Those that do not exist are well. Returns when the brokers no longer show them.
     virtual Result<void> delete_topics(const std::vector<std::string>& names) = 0;
 
     // Both: partitions that do not exist are not in the map.
