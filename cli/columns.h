@@ -10,8 +10,8 @@ namespace drover::cli {
 
 struct Column {
     std::string heading;
-    int importance = 0;  // the least important column goes first
-    int least_width = 0; // kept though no cell needs it, so that a live table does not jump
+    int importance = 0;   // the least important column goes first
+    int least_width = 0;  // kept though no cell needs it, so that a live table does not jump
     bool to_the_right = true;
     std::vector<Span> cells;  // one a row
 };

@@ -49,7 +49,9 @@ std::string value_of(const std::string& text) {
 
 std::string line_of(const QueueStatus& queue, Duration elapsed) {
     std::string line = "t=" + decimal(std::chrono::duration<double>(elapsed).count()) + 's';
-    const auto add = [&line](const char* key, const std::string& value) { line.append(" ").append(key) += '=' + value; };
+    const auto add = [&line](const char* key, const std::string& value) {
+        line.append(" ").append(key) += '=' + value;
+    };
     add("queue", value_of(queue.name));
     add("state", word(queue.state));
     add("workers", std::to_string(queue.replicas) + '/' + std::to_string(queue.wanted));

@@ -69,9 +69,8 @@ std::vector<std::string> render_table(const RunStatus& status, int width, bool c
         p99.cells.push_back(time(queue.p99));
     }
     constexpr int mark_width = 2;
-    const std::vector<Line> rows =
-        lay_out(names, {state, scale, waiting, active, retrying, completed, retries, dead, rate, p50, p99},
-                width - mark_width);
+    const std::vector<Line> rows = lay_out(
+        names, {state, scale, waiting, active, retrying, completed, retries, dead, rate, p50, p99}, width - mark_width);
 
     std::vector<std::string> lines;
     lines.push_back(render({{"Drover", Style::bold},

@@ -20,12 +20,12 @@ struct QueueStatus {
     int replicas = 0;  // that run
     int wanted = 0;    // that scaling asked for
     std::optional<std::int64_t> waiting;
-    std::int64_t active = 0;    // with workers now
-    std::int64_t retrying = 0;  // waiting for a later try
+    std::int64_t active = 0;                            // with workers now
+    std::int64_t retrying = 0;                          // waiting for a later try
     std::int64_t completed = 0, retries = 0, dead = 0;  // since the run began; retries counts tries past the first
     double jobs_per_second = 0;
     std::optional<Duration> p50, p99;  // of the worker's time for a job
-    std::string problem;  // the last thing wrong that still holds; "" for none. Any bytes
+    std::string problem;               // the last thing wrong that still holds; "" for none. Any bytes
 
     bool operator==(const QueueStatus&) const = default;
 };

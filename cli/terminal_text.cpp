@@ -45,14 +45,36 @@ bool in(const std::array<Range, n>& ranges, char32_t code) {
 }
 
 // The blocks that matter, of Unicode's EastAsianWidth and general categories Mn, Me and Cf.
-constexpr std::array<Range, 18> wide{{{0x1100, 0x115F}, {0x231A, 0x231B}, {0x23E9, 0x23EC}, {0x25FD, 0x25FE},
-                                      {0x2614, 0x2615}, {0x26AA, 0x26AB}, {0x2705, 0x2705}, {0x274C, 0x274C},
-                                      {0x2E80, 0x303E}, {0x3041, 0x4DBF}, {0x4E00, 0xA4CF}, {0xAC00, 0xD7A3},
-                                      {0xF900, 0xFAFF}, {0xFE30, 0xFE6F}, {0xFF00, 0xFF60}, {0xFFE0, 0xFFE6},
-                                      {0x1F300, 0x1FAFF}, {0x20000, 0x3FFFD}}};
-constexpr std::array<Range, 12> zero_width{{{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD}, {0x0610, 0x061A},
-                                            {0x064B, 0x065F}, {0x0E34, 0x0E3A}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF},
-                                            {0x200B, 0x200D}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}, {0xE0100, 0xE01EF}}};
+constexpr std::array<Range, 18> wide{{{0x1100, 0x115F},
+                                      {0x231A, 0x231B},
+                                      {0x23E9, 0x23EC},
+                                      {0x25FD, 0x25FE},
+                                      {0x2614, 0x2615},
+                                      {0x26AA, 0x26AB},
+                                      {0x2705, 0x2705},
+                                      {0x274C, 0x274C},
+                                      {0x2E80, 0x303E},
+                                      {0x3041, 0x4DBF},
+                                      {0x4E00, 0xA4CF},
+                                      {0xAC00, 0xD7A3},
+                                      {0xF900, 0xFAFF},
+                                      {0xFE30, 0xFE6F},
+                                      {0xFF00, 0xFF60},
+                                      {0xFFE0, 0xFFE6},
+                                      {0x1F300, 0x1FAFF},
+                                      {0x20000, 0x3FFFD}}};
+constexpr std::array<Range, 12> zero_width{{{0x0300, 0x036F},
+                                            {0x0483, 0x0489},
+                                            {0x0591, 0x05BD},
+                                            {0x0610, 0x061A},
+                                            {0x064B, 0x065F},
+                                            {0x0E34, 0x0E3A},
+                                            {0x1AB0, 0x1AFF},
+                                            {0x1DC0, 0x1DFF},
+                                            {0x200B, 0x200D},
+                                            {0x20D0, 0x20FF},
+                                            {0xFE00, 0xFE0F},
+                                            {0xE0100, 0xE01EF}}};
 
 int width_of(char32_t code) {
     if (code < 0x300) return 1;

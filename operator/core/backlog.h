@@ -8,8 +8,8 @@ namespace drover::operator_core {
 
 // What a broker and a group say about one partition, as they say it: negative numbers are Kafka's way of "unknown".
 struct PartitionFigures {
-    std::int64_t start = 0;                 // the first offset that still exists
-    std::int64_t end = 0;                   // the next offset to be written, for transactional producers the last stable
+    std::int64_t start = 0;  // the first offset that still exists
+    std::int64_t end = 0;    // the next offset to be written, for transactional producers the last stable
     std::optional<std::int64_t> committed;  // the group's; none or negative (-1001) where it never committed
     std::int64_t finished_above = 0;        // finished offsets above the committed one, from the commit's metadata
 };

@@ -213,8 +213,8 @@ Decision decide(const ScalingPolicy& policy, const Observation& seen, const Memo
     if (seen.paused || !topic_known || !seen.backlog) {
         next.last_busy = now;  // nobody knows better: idleAfter begins when it is seen again
         if (seen.paused) return held("Paused", "The queue is paused");
-        return held("FiguresUnknown", !topic_known ? "The topic's partitions could not be read"
-                                                   : "The backlog could not be read");
+        return held("FiguresUnknown",
+                    !topic_known ? "The topic's partitions could not be read" : "The backlog could not be read");
     }
 
     const std::int64_t backlog = std::max<std::int64_t>(*seen.backlog, 0);
@@ -229,9 +229,9 @@ Decision decide(const ScalingPolicy& policy, const Observation& seen, const Memo
     if (!something_to_do) {
         if (seen.replicas <= 0 || quiet >= policy.idle_after) {
             wanted = {0, "Idle",
-                      quiet > Duration{0} ? "Nothing to do for " + in_seconds(quiet) + ", idleAfter is " +
-                                                in_seconds(policy.idle_after)
-                                          : "Nothing to do"};
+                      quiet > Duration{0}
+                          ? "Nothing to do for " + in_seconds(quiet) + ", idleAfter is " + in_seconds(policy.idle_after)
+                          : "Nothing to do"};
             window.forget();  // idleAfter is the window of the last step
         } else {
             // λ alone may keep what there is, but starts nothing: what arrives and needs a slot is backlog.
@@ -271,8 +271,8 @@ Decision decide(const ScalingPolicy& policy, const Observation& seen, const Memo
     }
     const int stable = std::clamp(window.largest(), wanted.replicas, most);
     if (stable > wanted.replicas) {
-        wanted.message += "; " + std::to_string(stable) + " wanted within the last " +
-                          in_seconds(policy.scale_in_window);
+        wanted.message +=
+            "; " + std::to_string(stable) + " wanted within the last " + in_seconds(policy.scale_in_window);
         return decided(stable, "ScaleInWaits", std::move(wanted.message));
     }
     return decided(wanted.replicas, std::move(wanted.reason), std::move(wanted.message));

@@ -45,7 +45,7 @@ struct BusyCounters {
 
 // What is known now. An empty optional is "could not be read", which is not the same as 0.
 struct Observation {
-    int replicas = 0;  // as last asked for (a Deployment's spec.replicas), not as many as are ready
+    int replicas = 0;               // as last asked for (a Deployment's spec.replicas), not as many as are ready
     std::optional<int> partitions;  // of the main topic; none, or less than 1, while there is no topic
 
     // Unfinished jobs, waiting, due or in flight: the sum of `backlog_of` over the lanes and over the due part of
@@ -73,17 +73,17 @@ struct Memory {
         int replicas = 0;
         bool operator==(const Wish&) const = default;
     };
-    double arrival_rate = 0;                 // λ, jobs a second
-    std::optional<std::int64_t> end_offsets; // as last read, at `end_offsets_at`
+    double arrival_rate = 0;                  // λ, jobs a second
+    std::optional<std::int64_t> end_offsets;  // as last read, at `end_offsets_at`
     Time end_offsets_at;
 
-    std::optional<double> service_seconds;   // s
-    double service_weight = 0;               // how many completions s stands for; old ones fade
-    std::optional<BusyCounters> busy;        // as last counted into s, at `busy_at`
+    std::optional<double> service_seconds;  // s
+    double service_weight = 0;              // how many completions s stands for; old ones fade
+    std::optional<BusyCounters> busy;       // as last counted into s, at `busy_at`
     Time busy_at;
 
-    std::optional<Time> last_busy;           // when there was last something to do
-    std::vector<Wish> wishes;                // by slice, oldest first, at most 14
+    std::optional<Time> last_busy;  // when there was last something to do
+    std::vector<Wish> wishes;       // by slice, oldest first, at most 14
 
     bool operator==(const Memory&) const = default;
 };

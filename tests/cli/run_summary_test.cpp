@@ -15,11 +15,12 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 RunSummary a_run() {
-    RunSummary run{42s,
-                   {{"changelogs", 1240, 1236, 12, 4, 29.5, 3100us, 41ms}, {"report", 1236, 1236, 0, 0, 29.4, 900us, 2ms}},
-                   {"", 2476, 2472, 12, 4, 58.9, 2ms, 39ms},
-                   {},
-                   {{"Report", "build/report.html"}, {"Data", "~/.drover"}}};
+    RunSummary run{
+        42s,
+        {{"changelogs", 1240, 1236, 12, 4, 29.5, 3100us, 41ms}, {"report", 1236, 1236, 0, 0, 29.4, 900us, 2ms}},
+        {"", 2476, 2472, 12, 4, 58.9, 2ms, 39ms},
+        {},
+        {{"Report", "build/report.html"}, {"Data", "~/.drover"}}};
     run.causes.add("changelogs", "Timeout", "no answer in 30 s");
     for (int i = 0; i < 3; ++i) run.causes.add("changelogs", "BadGzip", "Not a gzipped file\n(b'<!')");
     return run;
@@ -27,25 +28,25 @@ RunSummary a_run() {
 
 TEST(RunSummary, D1_says_how_it_ended_the_figures_the_causes_and_where_things_are) {
     EXPECT_THAT(render_summary(a_run(), 80, false),
-                ElementsAre("! Done in 0:42, 4 dead letters",                                           //
-                            "",                                                                         //
-                            "  QUEUE        JOBS  COMPLETED  RETRIES  DEAD  JOBS/S      P50     P99",   //
-                            "  changelogs  1,240      1,236       12     4      30   3.1 ms   41 ms",   //
-                            "  report      1,236      1,236        0     0      29  0.90 ms  2.0 ms",   //
-                            "  all queues  2,476      2,472       12     4      59   2.0 ms   39 ms",   //
-                            "",                                                                         //
-                            "Dead letters",                                                             //
-                            "  3 × BadGzip  changelogs  Not a gzipped file (b'<!')",                    //
-                            "  1 × Timeout  changelogs  no answer in 30 s",                             //
-                            "",                                                                         //
-                            "Report  build/report.html",                                                //
+                ElementsAre("! Done in 0:42, 4 dead letters",                                          //
+                            "",                                                                        //
+                            "  QUEUE        JOBS  COMPLETED  RETRIES  DEAD  JOBS/S      P50     P99",  //
+                            "  changelogs  1,240      1,236       12     4      30   3.1 ms   41 ms",  //
+                            "  report      1,236      1,236        0     0      29  0.90 ms  2.0 ms",  //
+                            "  all queues  2,476      2,472       12     4      59   2.0 ms   39 ms",  //
+                            "",                                                                        //
+                            "Dead letters",                                                            //
+                            "  3 × BadGzip  changelogs  Not a gzipped file (b'<!')",                   //
+                            "  1 × Timeout  changelogs  no answer in 30 s",                            //
+                            "",                                                                        //
+                            "Report  build/report.html",                                               //
                             "Data    ~/.drover"));
 }
 
 TEST(RunSummary, D1_a_clean_run_of_one_queue_is_three_lines) {
     const QueueSummary queue{"emails", 10, 10, 0, 0, 5, std::nullopt, std::nullopt};
     EXPECT_THAT(render_summary({.elapsed = 2s, .queues = {queue}, .total = queue}, 80, false),
-                ElementsAre("✓ Done in 0:02", "",                                    //
+                ElementsAre("✓ Done in 0:02", "",                                          //
                             "  QUEUE   JOBS  COMPLETED  RETRIES  DEAD  JOBS/S  P50  P99",  //
                             "  emails    10         10        0     0     5.0    –    –"));
 }

@@ -15,12 +15,13 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 
 RunStatus a_run() {
-    return {"127.0.0.1:9092 (embedded)",
-            42s,
-            {{"changelogs", QueueState::active, 3, 4, 12345, 24, 3, 1020, 12, 4, 412.3, 3100us, 41ms, ""},
-             {"monthly-exports-for-the-whole-of-europe", QueueState::worker_unreachable, 1, 1, 900, 0, 0, 0, 0, 0, 0,
-              std::nullopt, std::nullopt, "connection refused at 127.0.0.1:41234;\nexit status 1: No module named 'redis'"},
-             {"mails", QueueState::paused, 0, 0, std::nullopt, 0, 1204, 1234567, 204, 17, 0.4, 12ms, 1500ms, ""}}};
+    return {
+        "127.0.0.1:9092 (embedded)",
+        42s,
+        {{"changelogs", QueueState::active, 3, 4, 12345, 24, 3, 1020, 12, 4, 412.3, 3100us, 41ms, ""},
+         {"monthly-exports-for-the-whole-of-europe", QueueState::worker_unreachable, 1, 1, 900, 0, 0, 0, 0, 0, 0,
+          std::nullopt, std::nullopt, "connection refused at 127.0.0.1:41234;\nexit status 1: No module named 'redis'"},
+         {"mails", QueueState::paused, 0, 0, std::nullopt, 0, 1204, 1234567, 204, 17, 0.4, 12ms, 1500ms, ""}}};
 }
 
 std::string without_colors(const std::string& line) {
@@ -29,16 +30,18 @@ std::string without_colors(const std::string& line) {
 }
 
 TEST(StatusTable, D1_shows_everything_where_there_is_room) {
-    EXPECT_THAT(
-        render_table(a_run(), 160, false),
-        ElementsAre(
-            "Drover  0:42  127.0.0.1:9092 (embedded)",  //
-            "",                                         //
-            "  QUEUE                                    STATE      WORKERS  WAITING  ACTIVE  RETRYING  COMPLETED  RETRIES   DEAD  JOBS/S      P50      P99",
-            "● changelogs                               Active         3→4   12,345      24         3      1,020       12      4     412   3.1 ms    41 ms",
-            "✕ monthly-exports-for-the-whole-of-europe  No worker        1      900       0         0          0        0      0       0        –        –",
-            "  ╰ connection refused at 127.0.0.1:41234; exit status 1: No module named 'redis'",
-            "‖ mails                                    Paused           0        –       0     1,204  1,234,567      204     17     0.4    12 ms    1.5 s"));
+    EXPECT_THAT(render_table(a_run(), 160, false),
+                ElementsAre("Drover  0:42  127.0.0.1:9092 (embedded)",  //
+                            "",                                         //
+                            "  QUEUE                                    STATE      WORKERS  WAITING  ACTIVE  RETRYING  "
+                            "COMPLETED  RETRIES   DEAD  JOBS/S      P50      P99",
+                            "● changelogs                               Active         3→4   12,345      24         3  "
+                            "    1,020       12      4     412   3.1 ms    41 ms",
+                            "✕ monthly-exports-for-the-whole-of-europe  No worker        1      900       0         0  "
+                            "        0        0      0       0        –        –",
+                            "  ╰ connection refused at 127.0.0.1:41234; exit status 1: No module named 'redis'",
+                            "‖ mails                                    Paused           0        –       0     1,204  "
+                            "1,234,567      204     17     0.4    12 ms    1.5 s"));
 }
 
 TEST(StatusTable, D1_leaves_out_what_matters_least_at_80_columns) {
@@ -74,7 +77,8 @@ TEST(StatusTable, D1_dead_letters_are_red_and_zeros_step_back) {
     EXPECT_THAT(render_table(a_run(), 80, true)[4], ::testing::HasSubstr("\x1b[2m0\x1b[0m"));
 }
 
-RC_GTEST_PROP(StatusTable, D1_nothing_is_wider_than_the_terminal, (const std::string& name, const std::string& problem)) {
+RC_GTEST_PROP(StatusTable, D1_nothing_is_wider_than_the_terminal,
+              (const std::string& name, const std::string& problem)) {
     RunStatus run = a_run();
     run.broker = *rc::gen::arbitrary<std::string>();
     const auto amount = rc::gen::weightedOneOf<std::int64_t>(

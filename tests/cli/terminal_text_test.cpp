@@ -14,12 +14,16 @@ TEST(TerminalText, D1_escape_sequences_and_line_ends_do_not_reach_the_terminal) 
     EXPECT_EQ(one_line("a\x1b[2J\r\n\tb\x07 "), "a [2J b");
     EXPECT_EQ(one_line("  \n "), "");
     EXPECT_EQ(one_line("nul\0byte"s), "nul byte");
-    EXPECT_EQ(one_line("c1 \xC2\x9B" "31m"), "c1 31m");
+    EXPECT_EQ(one_line("c1 \xC2\x9B"
+                       "31m"),
+              "c1 31m");
     EXPECT_EQ(one_line("right\xE2\x80\xAEleft"), "right left");
 }
 
 TEST(TerminalText, D1_bytes_that_are_not_utf8_become_replacement_characters) {
-    EXPECT_EQ(one_line("a\xFF" "b"), "a\uFFFDb");
+    EXPECT_EQ(one_line("a\xFF"
+                       "b"),
+              "a\uFFFDb");
     EXPECT_EQ(one_line("\xC0\xAF"), "\uFFFD\uFFFD") << "overlong";
     EXPECT_EQ(one_line("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD") << "surrogate";
     EXPECT_EQ(one_line("\xF4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD") << "past the last code point";
@@ -55,7 +59,8 @@ TEST(TerminalText, D1_a_line_ends_with_an_ellipsis_where_something_is_missing) {
 }
 
 TEST(TerminalText, D1_colours_end_with_their_span_and_white_space_is_trimmed) {
-    EXPECT_EQ(render({{"bad", Style::red}, {" x ", Style::plain}, {"   ", Style::dim}}, 20, true), "\x1b[31mbad\x1b[0m x");
+    EXPECT_EQ(render({{"bad", Style::red}, {" x ", Style::plain}, {"   ", Style::dim}}, 20, true),
+              "\x1b[31mbad\x1b[0m x");
 }
 
 RC_GTEST_PROP(TerminalText, D1_any_bytes_give_one_clean_line, (const std::string& bytes)) {

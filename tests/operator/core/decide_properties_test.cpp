@@ -43,7 +43,8 @@ rc::Gen<Time> a_time() {
                         [](std::int64_t n) { return noon + std::chrono::milliseconds(2 * n + 1); });
 }
 rc::Gen<double> a_rate() {
-    return rc::gen::map(rc::gen::inRange<std::int64_t>(-10, 1'000'000), [](std::int64_t n) { return double(n) / 1000; });
+    return rc::gen::map(rc::gen::inRange<std::int64_t>(-10, 1'000'000),
+                        [](std::int64_t n) { return double(n) / 1000; });
 }
 rc::Gen<BusyCounters> counters() {
     return rc::gen::build<BusyCounters>(rc::gen::set(&BusyCounters::busy_us, amount()),
@@ -60,14 +61,17 @@ template <>
 struct Arbitrary<ScalingPolicy> {
     static Gen<ScalingPolicy> arbitrary() {
         return gen::build<ScalingPolicy>(
-            gen::set(&ScalingPolicy::min_replicas, gen::weightedElement<int>({{8, 0}, {2, 1}, {1, 5}, {1, 40}, {1, -3}})),
-            gen::set(&ScalingPolicy::max_replicas, gen::weightedElement<int>({{8, 20}, {2, 1}, {1, 3}, {1, 0}, {1, -1}})),
-            gen::set(&ScalingPolicy::target_wait, a_while()), gen::set(&ScalingPolicy::target_lag, gen::inRange(-1, 300)),
+            gen::set(&ScalingPolicy::min_replicas,
+                     gen::weightedElement<int>({{8, 0}, {2, 1}, {1, 5}, {1, 40}, {1, -3}})),
+            gen::set(&ScalingPolicy::max_replicas,
+                     gen::weightedElement<int>({{8, 20}, {2, 1}, {1, 3}, {1, 0}, {1, -1}})),
+            gen::set(&ScalingPolicy::target_wait, a_while()),
+            gen::set(&ScalingPolicy::target_lag, gen::inRange(-1, 300)),
             gen::set(&ScalingPolicy::idle_after, a_while()), gen::set(&ScalingPolicy::scale_in_window, a_while()),
             gen::set(&ScalingPolicy::concurrency, gen::inRange(-1, 40)),
-            gen::set(&ScalingPolicy::rate_limit,
-                     perhaps(gen::map(gen::inRange(-1, 1000),
-                                      [](int max) { return drover::jobqueue::Rate{max, seconds(1)}; }))));
+            gen::set(&ScalingPolicy::rate_limit, perhaps(gen::map(gen::inRange(-1, 1000), [](int max) {
+                return drover::jobqueue::Rate{max, seconds(1)};
+            }))));
     }
 };
 template <>
@@ -76,8 +80,8 @@ struct Arbitrary<Observation> {
         return gen::build<Observation>(
             gen::set(&Observation::replicas, gen::inRange(-1, 30)),
             gen::set(&Observation::partitions, perhaps(gen::inRange(0, 30))),
-            gen::set(&Observation::backlog, perhaps(amount())),
-            gen::set(&Observation::end_offsets, perhaps(amount())), gen::set(&Observation::busy, perhaps(counters())),
+            gen::set(&Observation::backlog, perhaps(amount())), gen::set(&Observation::end_offsets, perhaps(amount())),
+            gen::set(&Observation::busy, perhaps(counters())),
             gen::set(&Observation::retries_due_soon, perhaps(amount())),
             gen::set(&Observation::in_flight, gen::inRange<std::int64_t>(-1, 3)),
             gen::set(&Observation::paused, gen::weightedElement<bool>({{9, false}, {1, true}})));
@@ -91,10 +95,9 @@ struct Arbitrary<Memory> {
             gen::set(&Memory::end_offsets_at, a_time()), gen::set(&Memory::service_seconds, perhaps(a_rate())),
             gen::set(&Memory::service_weight, a_rate()), gen::set(&Memory::busy, perhaps(counters())),
             gen::set(&Memory::busy_at, a_time()), gen::set(&Memory::last_busy, perhaps(a_time())),
-            gen::set(&Memory::wishes,
-                     gen::container<std::vector<Memory::Wish>>(gen::build<Memory::Wish>(
-                         gen::set(&Memory::Wish::slice, a_time()),
-                         gen::set(&Memory::Wish::replicas, gen::inRange(-1, 30))))));
+            gen::set(&Memory::wishes, gen::container<std::vector<Memory::Wish>>(gen::build<Memory::Wish>(
+                                          gen::set(&Memory::Wish::slice, a_time()),
+                                          gen::set(&Memory::Wish::replicas, gen::inRange(-1, 30))))));
     }
 };
 }  // namespace rc
@@ -109,14 +112,13 @@ int upper_bound_of(const ScalingPolicy& policy, const Observation& seen) {
 }
 // Everything could be read, and nobody paused it.
 rc::Gen<Observation> complete_observation() {
-    return rc::gen::build<Observation>(
-        rc::gen::set(&Observation::replicas, rc::gen::inRange(-1, 30)),
-        rc::gen::set(&Observation::partitions, surely(rc::gen::inRange(1, 30))),
-        rc::gen::set(&Observation::backlog, surely(amount())),
-        rc::gen::set(&Observation::end_offsets, surely(amount())),
-        rc::gen::set(&Observation::busy, surely(counters())),
-        rc::gen::set(&Observation::retries_due_soon, surely(amount())),
-        rc::gen::set(&Observation::in_flight, rc::gen::inRange<std::int64_t>(-1, 3)));
+    return rc::gen::build<Observation>(rc::gen::set(&Observation::replicas, rc::gen::inRange(-1, 30)),
+                                       rc::gen::set(&Observation::partitions, surely(rc::gen::inRange(1, 30))),
+                                       rc::gen::set(&Observation::backlog, surely(amount())),
+                                       rc::gen::set(&Observation::end_offsets, surely(amount())),
+                                       rc::gen::set(&Observation::busy, surely(counters())),
+                                       rc::gen::set(&Observation::retries_due_soon, surely(amount())),
+                                       rc::gen::set(&Observation::in_flight, rc::gen::inRange<std::int64_t>(-1, 3)));
 }
 bool complete(const Observation& seen) {
     return seen.partitions && *seen.partitions >= 1 && seen.backlog && seen.end_offsets && seen.busy &&
@@ -186,7 +188,8 @@ RC_GTEST_PROP(DecideProperties, B2_no_wish_of_the_window_is_undercut_while_there
     seen.backlog = 1;
     const Duration window = std::max(policy.scale_in_window, Duration{0});
     const Duration within{*rc::gen::inRange<std::int64_t>(0, window.count() + 1)};
-    if (within <= window && window > Duration{0}) RC_ASSERT(decide(policy, seen, first.next, noon + within).replicas >= first.replicas);
+    if (within <= window && window > Duration{0})
+        RC_ASSERT(decide(policy, seen, first.next, noon + within).replicas >= first.replicas);
 }
 
 RC_GTEST_PROP(DecideProperties, B2_what_is_remembered_stays_small_and_whole,

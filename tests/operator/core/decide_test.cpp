@@ -14,12 +14,8 @@ const Time start = time_from_millis(1'800'000'000'000);
 // A queue that is watched: figures go in with a time, decisions come out, and each becomes the next one's scale.
 struct Watched {
     ScalingPolicy policy;
-    Observation seen{.replicas = 0,
-                     .partitions = 12,
-                     .backlog = 0,
-                     .end_offsets = 0,
-                     .busy = BusyCounters{},
-                     .retries_due_soon = 0};
+    Observation seen{
+        .replicas = 0, .partitions = 12, .backlog = 0, .end_offsets = 0, .busy = BusyCounters{}, .retries_due_soon = 0};
     Memory memory;
     Time now = start;
 
@@ -329,7 +325,8 @@ TEST(Decide, B3_a_memory_that_somebody_damaged_is_taken_as_far_as_it_goes) {
     queue.memory.service_seconds = std::numeric_limits<double>::quiet_NaN();
     queue.memory.service_weight = std::numeric_limits<double>::quiet_NaN();
     queue.memory.end_offsets = std::numeric_limits<std::int64_t>::min();
-    queue.memory.busy = BusyCounters{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::min()};
+    queue.memory.busy =
+        BusyCounters{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::min()};
     queue.memory.wishes.assign(1000, Memory::Wish{start, std::numeric_limits<int>::max()});
     const Decision decision = queue.decide_after(1s);
     EXPECT_LE(decision.replicas, 12);
@@ -338,11 +335,7 @@ TEST(Decide, B3_a_memory_that_somebody_damaged_is_taken_as_far_as_it_goes) {
 
 TEST(Decide, B2_the_policy_is_the_queues) {
     jobqueue::JobQueue queue;
-    queue.scaling = {.min_replicas = 1,
-                     .max_replicas = 9,
-                     .target_wait = 7s,
-                     .target_lag = 11,
-                     .idle_after = 13s};
+    queue.scaling = {.min_replicas = 1, .max_replicas = 9, .target_wait = 7s, .target_lag = 11, .idle_after = 13s};
     queue.delivery.concurrency = 3;
     queue.delivery.rate_limit = jobqueue::Rate{.max = 5, .per = 2s};
     const ScalingPolicy expected{.min_replicas = 1,

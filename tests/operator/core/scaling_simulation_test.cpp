@@ -20,8 +20,8 @@ using namespace std::chrono_literals;
 struct Trace {
     std::string name;
     double service_seconds;
-    double duration;                             // seconds
-    std::function<double(double)> jobs_a_second; // at a second of the trace
+    double duration;                              // seconds
+    std::function<double(double)> jobs_a_second;  // at a second of the trace
 };
 
 struct Outcome {
@@ -108,8 +108,8 @@ private:
     const ScalingPolicy& policy_;
     const Trace& trace_;
     Memory memory_;
-    std::deque<Share> waiting_;   // oldest first
-    std::deque<double> starting_; // when each will be ready, oldest first
+    std::deque<Share> waiting_;    // oldest first
+    std::deque<double> starting_;  // when each will be ready, oldest first
     double arrived_ = 0, served_ = 0;
     int wanted_ = 0, ready_ = 0;
     Outcome outcome_;
@@ -118,7 +118,9 @@ private:
 // 20 replicas of 8 slots serve 160 jobs a second of 1 s each.
 const Trace traces[] = {
     {"steady", 1.0, 600, [](double) { return 60.0; }},
-    {"step", 1.0, 600, [](double t) { return t < 200 ? 5.0 : t < 400 ? 140.0 : 5.0; }},
+    {"step", 1.0, 600, [](double t) { return t < 200   ? 5.0
+                                             : t < 400 ? 140.0
+                                                       : 5.0; }},
     {"ramp", 1.0, 600, [](double t) { return 150 * t / 600; }},
     {"wave", 0.5, 900, [](double t) { return 130 + 120 * std::sin(t / 30); }},
     {"burst", 1.0, 300, [](double t) { return t < 1 ? 3000.0 : 0.0; }},
