@@ -112,7 +112,9 @@ Result<Submission> parse_submission(std::string_view text) {
     job.labels = reader.object("labels");
     job.callback = reader.text("callback").value_or("");
     if (job.delay && job.run_at) reader.wrong("delay", "and runAt exclude each other");
-    if (job.timeout && *job.timeout <= Duration{0}) reader.wrong("timeout", "must be more than 0");
+    if (job.timeout && (*job.timeout < std::chrono::milliseconds(1) || *job.timeout > std::chrono::hours(24))) {
+        reader.wrong("timeout", "must be from 1ms to 24h");
+    }
     const auto has_control = [](const std::string& value) {
         return std::ranges::any_of(value, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
     };

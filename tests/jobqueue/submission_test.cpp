@@ -1,0 +1,95 @@
+#include "src/jobqueue/submission.h"
+
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "src/jobqueue/job.h"
+
+namespace drover::jobqueue {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+const Time now = *parse_rfc3339("2026-11-23T10:00:00.123Z");
+
+std::string header_of(const std::vector<Field>& headers, std::string_view name) {
+    const auto found = std::ranges::find(headers, name, &Field::name);
+    return found == headers.end() ? "(none)" : found->value;
+}
+
+TEST(Submission, its_payload_is_any_json_and_stays_what_it_was) {
+    for (const std::string payload : {"{\"to\":\"ada\"}", "[1,2]", "\"text\"", "17", "true", "null"}) {
+        const Result<Submission> job = parse_submission("{\"payload\":" + payload + "}");
+        ASSERT_TRUE(job) << job.error().message;
+        EXPECT_EQ(job->payload, payload);
+        EXPECT_EQ(job->content_type, "application/json");
+    }
+}
+
+TEST(Submission, every_field_becomes_the_header_that_the_sidecar_reads) {
+    Result<Submission> job = parse_submission(
+        R"({"type":"send","payload":1,"key":"k","priority":"high","delay":"5s","maxAttempts":7,"timeout":"2s",
+            "deadline":"2026-11-23T11:00:00Z","uniqueKey":"u","labels":{"user":"ada"},"callback":"http://x/"})");
+    ASSERT_TRUE(job) << job.error().message;
+    EXPECT_EQ(job->key, "k");
+    job->id = "id-1";
+    job->traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const std::vector<Field> headers = submission_headers(*job, now);
+
+    std::vector<FieldView> views;
+    for (const Field& field : headers) views.push_back({field.name, field.value});
+    const Result<JobHeaders> read = parse_job_headers(views);
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->id, "id-1");
+    EXPECT_EQ(read->type, "send");
+    EXPECT_EQ(read->priority, "high");
+    EXPECT_EQ(read->max_attempts, 7);
+    EXPECT_EQ(read->timeout, Duration(2s));
+    EXPECT_EQ(read->due_at, now + 5s);
+    EXPECT_EQ(read->deadline, *parse_rfc3339("2026-11-23T11:00:00Z"));
+    EXPECT_EQ(read->submitted_at, now);
+    EXPECT_EQ(read->traceparent, job->traceparent);
+    EXPECT_EQ(header_of(headers, header::labels), R"({"user":"ada"})");
+    EXPECT_EQ(header_of(headers, header::unique_key), "u");
+    EXPECT_EQ(header_of(headers, header::callback), "http://x/");
+}
+
+TEST(Submission, A5_is_never_due_before_the_time_that_was_asked_for) {
+    const Result<Submission> job = parse_submission(R"({"payload":1,"runAt":"2026-11-23T10:00:00.0001Z"})");
+    ASSERT_TRUE(job) << job.error().message;
+    EXPECT_EQ(header_of(submission_headers(*job, now), header::due_at), "2026-11-23T10:00:00.001Z");
+}
+
+TEST(Submission, names_all_that_is_wrong_with_it_at_once) {
+    const Result<Submission> job = parse_submission(
+        R"({"type":7,"priority":"urgent","delay":"soon","runAt":"now","maxAttempts":0,"timeout":"0s","deadline":"x",
+            "labels":{"a":1},"colour":"red"})");
+    ASSERT_FALSE(job);
+    EXPECT_EQ(job.error().code, Error::Code::invalid);
+    for (const char* name : {"type", "priority", "delay", "runAt", "maxAttempts", "timeout", "deadline", "labels",
+                             "payload is missing", "colour is not a field"}) {
+        EXPECT_THAT(job.error().message, HasSubstr(name));
+    }
+}
+
+TEST(Submission, that_is_no_json_object_is_refused) {
+    for (const char* text : {"", "{", "[]", "7", "\"x\"", "\xff\xfe", "{\"payload\":\"\xff\"}"}) {
+        EXPECT_FALSE(parse_submission(text)) << text;
+    }
+}
+
+TEST(Submission, with_both_a_delay_and_a_time_is_refused) {
+    const Result<Submission> job = parse_submission(R"({"payload":1,"delay":"1s","runAt":"2026-11-23T10:00:00Z"})");
+    ASSERT_FALSE(job);
+    EXPECT_THAT(job.error().message, HasSubstr("exclude each other"));
+}
+
+TEST(Submission, a_type_cannot_smuggle_control_characters) {
+    EXPECT_FALSE(parse_submission("{\"payload\":1,\"type\":\"a\\r\\nb\"}"));
+}
+
+}  // namespace
+}  // namespace drover::jobqueue
