@@ -416,7 +416,7 @@ void DeliveryWorld::perform(int index, const action::HandOver& given) {
             answer(index, lease, kind, status, retry_after);
         });
     };
-    if (now_ < member.app_up_at) return answers(between(0, 1), Kind::refused);
+    if (now_ < member.app_up_at) return answers(between(0, chance(50) ? 1 : 300), Kind::refused);
     if (calm() || !chance(scenario_.trouble)) {
         return answers(chance(5) ? between(500, 1500) : between(1, 100), Kind::response, 200);
     }
