@@ -94,7 +94,10 @@ void Subscription::on(const kafka::group_event::Lost& lost, std::vector<Event>& 
 void Subscription::on(const kafka::group_event::Committed& committed, std::vector<Event>& events) {
     if (committed.unknown_member) {
         log::warn("the group does not know this member any more: its partitions are lost", {});
-        while (!partitions_.empty()) lose(kafka::TopicPartition(partitions_.begin()->first), events);
+        std::vector<kafka::TopicPartition> lost;
+        for (const auto& [partition, owned] : partitions_) lost.push_back(partition);
+        for (const auto& partition : lost) lose(partition, events);
+        member_->release(lost);  // a revoke that waits for its answer gets it
         return;
     }
     for (const auto& [partition, error] : committed.partitions) {
