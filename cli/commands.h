@@ -12,6 +12,9 @@ namespace drover::cli {
 // What to run after parsing; returns the exit code: 0 done, 1 failed, 2 wrong input.
 using Chosen = std::function<int()>;
 
+void add_run_command(CLI::App& app, Chosen& chosen);
+void add_submit_command(CLI::App& app, Chosen& chosen);
+void add_validate_command(CLI::App& app, Chosen& chosen);
 void add_sidecar_command(CLI::App& app, Chosen& chosen);
 
 }  // namespace drover::cli

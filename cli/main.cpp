@@ -8,6 +8,9 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", "drover " DROVER_VERSION);
     app.require_subcommand(1);
     drover::cli::Chosen chosen;
+    drover::cli::add_run_command(app, chosen);
+    drover::cli::add_submit_command(app, chosen);
+    drover::cli::add_validate_command(app, chosen);
     drover::cli::add_sidecar_command(app, chosen);
     try {
         app.parse(argc, argv);

@@ -1,0 +1,125 @@
+#include "cli/run/lag_reader.h"
+
+#include <boost/asio/post.hpp>
+
+#include "cli/run/topic_plan.h"
+
+namespace drover::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto call_timeout = 5s;
+constexpr auto interval = 500ms;
+
+Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+
+}  // namespace
+
+LagReader::LagReader(boost::asio::io_context& io, kafka::Settings settings, std::vector<jobqueue::JobQueue> queues,
+                     Listener listener)
+    : io_(io),
+      settings_(std::move(settings)),
+      queues_(std::move(queues)),
+      listener_(std::move(listener)),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+LagReader::~LagReader() = default;
+
+void LagReader::request_stop() { thread_.request_stop(); }
+
+bool LagReader::pause(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, stop, interval, [] { return false; });
+    return !stop.stop_requested();
+}
+
+void LagReader::run(const std::stop_token& stop) {
+    for (Result<int> brokers = prepare();; brokers = prepare()) {
+        if (brokers) {
+            boost::asio::post(io_, [this, count = *brokers] { listener_.topics_ready(count); });
+            break;
+        }
+        boost::asio::post(io_, [this, why = brokers.error().message] { listener_.waiting(why); });
+        if (!pause(stop)) return;
+    }
+    do {
+        Look one{std::chrono::steady_clock::now(), look()};
+        boost::asio::post(io_, [this, one = std::move(one)] { listener_.looked(one); });
+    } while (pause(stop));
+}
+
+Result<int> LagReader::prepare() {
+    if (!admin_) {
+        auto admin = kafka::Admin::connect(settings_, call_timeout);
+        if (!admin) return tl::unexpected(admin.error());
+        admin_ = std::move(*admin);
+    }
+    const Result<int> brokers = admin_->broker_count();
+    if (!brokers) return brokers;
+    std::vector<kafka::TopicSpec> plan;
+    std::vector<std::string> names;
+    for (const jobqueue::JobQueue& queue : queues_) {
+        for (kafka::TopicSpec& spec : topic_plan(queue, *brokers)) plan.push_back(std::move(spec));
+        const jobqueue::Topics topics = jobqueue::topics_of(queue);
+        names.push_back(topics.main);
+        for (const jobqueue::RetryTopic& retry : topics.retries) names.push_back(retry.topic);
+    }
+    if (Result<void> made = admin_->ensure_topics(plan); !made) return tl::unexpected(made.error());
+    const auto counts = admin_->topics(names);
+    if (!counts) return tl::unexpected(counts.error());
+    partitions_.clear();
+    for (const auto& [topic, count] : *counts) {
+        for (int i = 0; i < count; ++i) partitions_.push_back({topic, i});
+    }
+    return brokers;
+}
+
+Result<std::vector<QueueFigures>> LagReader::look() {
+    const auto all = admin_->offsets(partitions_);
+    if (!all) return tl::unexpected(all.error());
+    std::vector<QueueFigures> figures;
+    for (const jobqueue::JobQueue& queue : queues_) {
+        QueueOffsets offsets;
+        const jobqueue::Topics topics = jobqueue::topics_of(queue);
+        for (const auto& [key, value] : *all) {
+            bool ours = key.topic == topics.main;
+            for (const jobqueue::RetryTopic& retry : topics.retries) ours = ours || key.topic == retry.topic;
+            if (ours) offsets.offsets.emplace(key, value);
+        }
+        Result<QueueFigures> one = look_at(queue, std::move(offsets));
+        if (!one) return tl::unexpected(one.error());
+        figures.push_back(std::move(*one));
+    }
+    return figures;
+}
+
+Result<QueueFigures> LagReader::look_at(const jobqueue::JobQueue& queue, QueueOffsets look) {
+    const jobqueue::Topics topics = jobqueue::topics_of(queue);
+    std::vector<std::string> groups{jobqueue::group_of(queue)};
+    if (!topics.retries.empty()) groups.push_back(jobqueue::retry_group_of(queue));
+    for (const std::string& group : groups) {
+        auto positions = admin_->group_positions(group);
+        if (!positions) return tl::unexpected(positions.error());
+        look.positions.merge(*positions);
+    }
+    for (const jobqueue::RetryTopic& retry : topics.retries) {
+        std::vector<kafka::TopicPartition> busy;
+        for (const auto& [key, offsets] : look.offsets) {
+            const auto position = look.positions.find(key);
+            const std::int64_t committed = position == look.positions.end() ? 0 : position->second.offset;
+            if (key.topic == retry.topic && offsets.end > std::max(committed, offsets.start)) busy.push_back(key);
+        }
+        if (busy.empty()) continue;
+        auto due = admin_->offsets_at(busy, now() - retry.step);
+        if (!due) return tl::unexpected(due.error());
+        look.due.merge(*due);
+        if (queue.scaling.idle_after >= retry.step) continue;  // all of it is due by then
+        auto soon = admin_->offsets_at(busy, now() - retry.step + queue.scaling.idle_after);
+        if (!soon) return tl::unexpected(soon.error());
+        look.due_soon.merge(*soon);
+    }
+    return figures_of(topics, look);
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,63 @@
+// Creates the queues' topics, then reads how much there is to do, every half second. Room: cli.
+//
+// It has a thread of its own, since Admin blocks; everything it finds is posted to `io`, whose thread owns the object.
+// The destructor waits for a call that is under way, at most 5 s.
+#pragma once
+
+#include <utility>  // before Boost 1.74's coroutine headers, which forget it
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "cli/run/queue_figures.h"
+#include "src/base/result.h"
+#include "src/jobqueue/resource.h"
+#include "src/kafka/admin.h"
+
+namespace drover::cli {
+
+class LagReader {
+public:
+    struct Look {
+        std::chrono::steady_clock::time_point began;
+        Result<std::vector<QueueFigures>> figures;  // in the order of the queues
+    };
+    struct Listener {
+        std::function<void(int brokers)> topics_ready;     // once
+        std::function<void(const std::string&)> waiting;   // why the topics are not ready yet; it goes on trying
+        std::function<void(const Look&)> looked;
+    };
+
+    LagReader(boost::asio::io_context& io, kafka::Settings settings, std::vector<jobqueue::JobQueue> queues,
+              Listener listener);
+    ~LagReader();
+
+    void request_stop();  // the thread ends after the call that is under way
+
+private:
+    void run(const std::stop_token& stop);
+    Result<int> prepare();
+    Result<std::vector<QueueFigures>> look();
+    Result<QueueFigures> look_at(const jobqueue::JobQueue& queue, QueueOffsets offsets);
+    bool pause(const std::stop_token& stop);  // false when told to stop
+
+    boost::asio::io_context& io_;
+    const kafka::Settings settings_;
+    const std::vector<jobqueue::JobQueue> queues_;
+    const Listener listener_;
+    std::unique_ptr<kafka::Admin> admin_;  // of the thread
+    std::vector<kafka::TopicPartition> partitions_;
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::jthread thread_;  // last: it uses all of the above
+};
+
+}  // namespace drover::cli

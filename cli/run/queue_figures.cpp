@@ -1,0 +1,78 @@
+#include "cli/run/queue_figures.h"
+
+#include <algorithm>
+
+#include "operator/core/backlog.h"
+#include "src/jobqueue/commit_metadata.h"
+
+namespace drover::cli {
+namespace {
+
+using operator_core::PartitionFigures;
+
+struct Partition {
+    PartitionFigures figures;
+    std::int64_t busy_micros = 0, completions = 0;
+};
+
+Partition partition_of(const QueueOffsets& look, const kafka::TopicPartition& key, const kafka::PartitionOffsets& offsets) {
+    Partition partition{.figures = {.start = offsets.start, .end = offsets.end}};
+    const auto position = look.positions.find(key);
+    if (position == look.positions.end()) return partition;
+    const std::int64_t committed = position->second.offset;
+    partition.figures.committed = committed;
+    if (const auto metadata = jobqueue::decode_commit_metadata(position->second.metadata, committed)) {
+        partition.figures.finished_above = metadata->finished_count();
+        partition.busy_micros = static_cast<std::int64_t>(metadata->busy_micros);
+        partition.completions = static_cast<std::int64_t>(metadata->completions);
+    }
+    return partition;
+}
+
+// Of a partition, only what lies below `limit`.
+std::int64_t backlog_below(PartitionFigures figures, const std::map<kafka::TopicPartition, std::int64_t>& limits,
+                           const kafka::TopicPartition& key) {
+    const auto limit = limits.find(key);
+    if (limit != limits.end()) figures.end = std::min(figures.end, limit->second);
+    return operator_core::backlog_of(figures);
+}
+
+}  // namespace
+
+QueueFigures figures_of(const jobqueue::Topics& topics, const QueueOffsets& look) {
+    QueueFigures sum;
+    for (const auto& [key, offsets] : look.offsets) {
+        const bool is_main = key.topic == topics.main;
+        const bool is_retry = std::ranges::find(topics.retries, key.topic, &jobqueue::RetryTopic::topic) != topics.retries.end();
+        if (!is_main && !is_retry) continue;
+        const Partition partition = partition_of(look, key, offsets);
+        const std::int64_t unfinished = operator_core::backlog_of(partition.figures);
+        sum.unfinished += unfinished;
+        sum.busy.busy_us += partition.busy_micros;
+        sum.busy.completions += partition.completions;
+        if (is_main) {
+            ++sum.partitions;
+            sum.backlog += unfinished;
+            sum.end_offsets += std::max<std::int64_t>(offsets.end, 0);
+            continue;
+        }
+        const std::int64_t due = backlog_below(partition.figures, look.due, key);
+        sum.retrying += unfinished;
+        sum.backlog += due;
+        sum.retries_due_soon += std::max<std::int64_t>(backlog_below(partition.figures, look.due_soon, key) - due, 0);
+    }
+    return sum;
+}
+
+operator_core::Observation observation_of(const QueueFigures* figures, int replicas, std::int64_t in_flight, bool paused) {
+    operator_core::Observation seen{.replicas = replicas, .in_flight = in_flight, .paused = paused};
+    if (figures == nullptr) return seen;
+    seen.partitions = figures->partitions;
+    seen.backlog = figures->backlog;
+    seen.end_offsets = figures->end_offsets;
+    seen.busy = figures->busy;
+    seen.retries_due_soon = figures->retries_due_soon;
+    return seen;
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,40 @@
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "cli/queue_files.h"
+
+namespace drover::cli {
+namespace {
+
+void print_queue(const jobqueue::JobQueue& queue) {
+    const jobqueue::Topics topics = jobqueue::topics_of(queue);
+    std::cout << queue.ns << '.' << queue.name << ": " << topics.main;
+    for (const jobqueue::RetryTopic& retry : topics.retries) std::cout << ' ' << retry.topic;
+    std::cout << ' ' << topics.dead_letters << '\n';
+}
+
+}  // namespace
+
+void add_validate_command(CLI::App& app, Chosen& chosen) {
+    CLI::App* command = app.add_subcommand("validate", "Check JobQueue files; name each queue's topics");
+    const auto files = std::make_shared<std::vector<std::string>>();
+    command->add_option("file", *files, "JobQueue files, YAML or JSON; - is stdin")->required();
+    command->footer("Example:\n  drover validate queues.yaml\n\nEvery problem is listed with its file, line and field, and "
+                    "the exit code is then 2.");
+    command->callback([&chosen, files] {
+        chosen = [files] {
+            const jobqueue::ParsedQueues parsed = read_queue_files(*files);
+            if (!parsed.problems.empty()) {
+                print_problems(parsed.problems);
+                return 2;
+            }
+            for (const jobqueue::JobQueue& queue : parsed.queues) print_queue(queue);
+            return 0;
+        };
+    });
+}
+
+}  // namespace drover::cli
