@@ -17,6 +17,7 @@ struct HeldJob {
     jobqueue::JobHeaders headers;
     std::string id;
     Time handed_over_at{};
+    jobqueue::Cause cause;  // of the dead letter that is being written
 
     jobqueue::Origin origin() const {
         return {record->topic(), record->partition(), record->offset(), record->timestamp()};

@@ -356,16 +356,14 @@ void Sidecar::perform(action::WriteRetry& retry) {
 }
 
 void Sidecar::perform(action::WriteDeadLetter& letter) {
-    const HeldJob& job = slots_[letter.slot];
+    HeldJob& job = slots_[letter.slot];
+    job.cause = letter.cause;
     const jobqueue::AttemptRecord attempt{letter.attempts_made, clock_.now(), config_.pod, letter.cause.error_class};
     // Too large even for that topic: the coordinates and the cause, without what the user sent.
     const std::span<const FieldView> fields = letter.without_payload ? std::span<const FieldView>() : job.fields;
     const auto headers = jobqueue::dead_letter_headers(fields, job.headers, job.origin(), job.id, config_.group,
                                                        letter.attempts_made, clock_.now(), letter.cause,
                                                        letter.tried ? &attempt : nullptr);
-    log_dead_letter(job, letter.cause);
-    auto& classes = stats_.dead_by_class;
-    ++classes[classes.size() < 20 || classes.contains(letter.cause.error_class) ? letter.cause.error_class : "other"];
     produce_letter(letter.slot, {.topic = config_.dead_letter_topic,
                                  .key = letter.without_payload ? std::nullopt : job.record->key(),
                                  .value = letter.without_payload ? std::nullopt : job.record->value(),
@@ -381,7 +379,11 @@ void Sidecar::produce_letter(Slot slot, const kafka::Message& message) {
     handle(event::WriteFailed{slot, queued.error().code == Error::Code::too_large});
 }
 
-void Sidecar::log_dead_letter(const HeldJob& job, const jobqueue::Cause& cause) {
+void Sidecar::count_dead_letter(const HeldJob& job) {
+    ++stats_.dead_lettered;
+    auto& classes = stats_.dead_by_class;
+    ++classes[classes.size() < 20 || classes.contains(job.cause.error_class) ? job.cause.error_class : "other"];
+
     const Time second = std::chrono::floor<std::chrono::seconds>(clock_.now());
     if (second != dead_log_second_) {
         if (dead_logs_ > dead_logs_per_second) {
@@ -392,14 +394,14 @@ void Sidecar::log_dead_letter(const HeldJob& job, const jobqueue::Cause& cause) 
         dead_logs_ = 0;
     }
     if (++dead_logs_ > dead_logs_per_second) return;
-    log::warn("job dead-lettered", {{"job", job.id}, {"error", cause.error_class}, {"cause", cause.message}});
+    log::warn("job dead-lettered", {{"job", job.id}, {"error", job.cause.error_class}, {"cause", job.cause.message}});
 }
 
 void Sidecar::perform(action::Settled& settled) {
     switch (settled.how) {
         case action::Settled::How::completed: ++stats_.completed; break;
         case action::Settled::How::retried: ++stats_.retried; break;
-        case action::Settled::How::dead_lettered: ++stats_.dead_lettered; break;
+        case action::Settled::How::dead_lettered: count_dead_letter(slots_[settled.slot]); break;
         case action::Settled::How::moved: ++stats_.moved; break;
         case action::Settled::How::repeated: ++stats_.repeated; break;
         case action::Settled::How::dropped: ++stats_.dropped; break;

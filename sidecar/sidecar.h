@@ -77,7 +77,7 @@ private:
     void perform(action::Probe& action);
     void perform(action::Drained& action);
     void produce_letter(Slot slot, const kafka::Message& message);
-    void log_dead_letter(const HeldJob& job, const jobqueue::Cause& cause);
+    void count_dead_letter(const HeldJob& job);
     Subscription* holder(AssignmentId assignment);
     void finish_drain();
 

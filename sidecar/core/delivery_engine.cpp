@@ -212,10 +212,10 @@ void DeliveryEngine::on(event::Answered& answered) {
     probe_backoff_ = Duration{0};
     partition->busy_micros += static_cast<std::uint64_t>(busy.count());
     ++partition->completions;
-    if (outcome.verdict == Verdict::done) {
+    if (outcome.verdict == Verdict::done || outcome.verdict == Verdict::dead) {  // the app keeps up
         allowed_ = std::min<double>(config_.concurrency, allowed_ + 1 / allowed_);
-        return settle(slot, How::completed);
     }
+    if (outcome.verdict == Verdict::done) return settle(slot, How::completed);
     if (outcome.overloaded && job.handed_over_at >= lowered_at_) {  // once for all that were in flight together
         allowed_ = std::max(1.0, allowed_ / 2);
         lowered_at_ = now_;
