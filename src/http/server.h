@@ -66,7 +66,8 @@ public:
     virtual ~Server() = default;
 
     virtual std::uint16_t port() const = 0;
-    // Takes no more connections or requests; those being answered are finished. `stopped` is called when none is left.
+    // Once. Takes no more connections or requests; those being answered are finished. `stopped` is called when none is
+    // left.
     virtual void stop(std::function<void()> stopped) = 0;
 };
 
