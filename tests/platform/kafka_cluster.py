@@ -251,7 +251,8 @@ class KafkaCluster:
         (folder / "server.properties").write_text("\n".join(lines) + "\n")
 
     def _format(self):
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # One that begins with a dash would read as an option: the top bits of this first byte rule that out.
+        cluster_id = base64.urlsafe_b64encode(bytes([uuid.uuid4().bytes[0] & 0x7F]) + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         users = [f"{mechanism}=[name={user},password={PASSWORD}]"
                  for mechanism in MECHANISMS for user in USERS] if self.has("SASL_PLAINTEXT") else []
         formatting = {
