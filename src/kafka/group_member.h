@@ -25,7 +25,7 @@ struct GroupOptions {
     std::string group;
     std::vector<std::string> topics;
     std::chrono::milliseconds session_timeout{6000};
-    std::chrono::milliseconds heartbeat_interval{500};
+    std::chrono::milliseconds heartbeat_interval{300};
     std::chrono::milliseconds max_poll_interval{90'000};  // the job timeout and 60 s
 };
 
