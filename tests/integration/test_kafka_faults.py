@@ -1,0 +1,140 @@
+"""Kafka away, topics missing, authorisation refused."""
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from kafka_client import KafkaClient, Record
+from kafka_cluster import PASSWORD
+from sidecars import Queue, Sidecar
+from worker import Gate, Reply, Worker
+
+AWAY = float(os.environ.get("DROVER_TEST_BROKER_AWAY", 10))  # seconds
+
+
+@pytest.fixture
+def plain(secure_cluster):
+    return KafkaClient(secure_cluster.bootstrap)
+
+
+def test_A2_jobs_go_on_after_kafka_was_away_none_is_lost_and_no_attempt_used(secure_cluster, plain, folder):
+    """Jobs in flight as it goes complete while it is away; one that fails meanwhile is retried once it is back. Its
+    group may have forgotten the sidecar: then what was finished and could not be committed runs again, and no more."""
+    gate = Gate()
+    queue = Queue(plain, folder, partitions=4)
+
+    def answer(job):
+        if job.payload == b"fails" and job.attempt == 1:
+            return Reply(500, after=gate)
+        return Reply(200, after=gate if job.payload == b"slow" else 0.01)
+
+    with Worker(answer) as worker, queue.sidecar(worker) as sidecar:
+        sidecar.wait_until_joined(4)
+        first = [Record(b"slow", b"slow"), Record(b"fails", b"fails")] + [Record(b"x", b"a%d" % i) for i in range(500)]
+        queue.produce(*first)
+        worker.wait_for(lambda jobs: len(jobs) > 50 and {"slow", "fails"} <= {job.key for job in jobs}, "jobs under way")
+        positions = plain.positions(queue.group)
+        secure_cluster.stop(1)
+        try:
+            gate.open()
+            worker.wait_for(lambda jobs: all(job.answered_at for job in jobs if job.key in ("slow", "fails")), "answers")
+            time.sleep(AWAY)  # how long it is away is what this is about
+            assert sidecar.stats()["trouble"] != ""
+        finally:
+            secure_cluster.start([1])
+        queue.produce(*(Record(b"x", b"b%d" % i) for i in range(100)))
+        worker.wait_for(lambda jobs: len({job.key for job in jobs}) == 602 and
+                        any(job.key == "fails" and job.attempt == 2 for job in jobs), "every job", 120)
+        stats = sidecar.wait_for(lambda stats: stats["inFlight"] == 0 and stats["held"] == 0, "idleness")
+        queue.wait_until_committed(602)
+        assert stats["retried"] == 1 and stats["deadLettered"] == 0
+        assert sidecar.stats()["trouble"] == ""
+        assert {job.key for job in worker.jobs if job.attempt > 1} == {"fails"}
+        sidecar.stop()
+        repeated = [job for job in worker.jobs if job.attempt == 1 and len(worker.of(job.key)) > 1 and job.key != "fails"]
+        assert not [job.key for job in repeated if is_committed(job, queue.topic, positions)]
+
+
+def is_committed(job, topic, positions):
+    position = positions.get((topic, int(job.header("kafka-partition"))))
+    offset = int(job.header("kafka-offset"))
+    return position is not None and (offset < position["offset"] or any(
+        first <= offset < first + count for first, count in position["decoded"]["finished"]))
+
+
+def test_missing_topics_are_named_and_found_once_they_are_there(kafka, folder):
+    queue = Queue(kafka, folder, create=False)
+    with Worker() as worker, queue.sidecar(worker) as sidecar:
+        trouble = sidecar.wait_for(lambda stats: queue.topic in stats["trouble"], "trouble")["trouble"]
+        assert queue.topic in trouble
+        for topic in (queue.topic, *queue.retry_topics):
+            sidecar.wait_for_log(lambda line: line["level"] == "error" and topic in line.get("error", ""), f"missing {topic}")
+        assert sidecar.get("/readyz")[0] == 503
+        queue.create()
+        queue.produce(Record(b"x", b"a"))
+        worker.wait_for(lambda jobs: len(jobs) == 1, "the job")
+        sidecar.wait_for(lambda stats: stats["completed"] == 1 and stats["trouble"] == "", "end of the trouble")
+        assert sidecar.get("/readyz")[0] == 200
+
+
+def test_a_dead_letter_waits_for_its_missing_topic(kafka, folder):
+    queue = Queue(kafka, folder, create=False)
+    kafka.create(queue.topic, *queue.retry_topics)
+    with Worker(lambda job: 400) as worker, queue.sidecar(worker) as sidecar:
+        queue.produce(Record(b"precious", b"a"))
+        sidecar.wait_for(lambda stats: stats["writeFailures"] > 0, "a failed write")
+        assert any(queue.dead_letters in line.get("error", "") for line in sidecar.log() if line["level"] == "error")
+        assert queue.committed() == 0
+        queue.create()
+        letter, = queue.dead(count=1)
+        assert letter.value == b"precious"
+        queue.wait_until_committed(1)
+        assert len(worker.jobs) == 1, "only the writing is tried again"
+
+
+def grant(cluster, user, queue):
+    """All that a sidecar needs, with Kafka's own tool: this is the administrator's part."""
+    done = subprocess.run(
+        cluster._java("-Xmx128m", "-XX:TieredStopAtLevel=1", "org.apache.kafka.tools.AclCommand",
+                      "--bootstrap-server", cluster.bootstrap, "--add", "--allow-principal", f"User:{user}",
+                      "--operation", "All", "--topic", queue.topic, "--group", queue.group,
+                      "--resource-pattern-type", "prefixed"),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_refused_authorisation_is_said_and_tried_again_until_it_is_granted(secure_cluster, plain, folder):
+    queue = Queue(plain, folder)
+    stranger = {"bootstrap.servers": secure_cluster.bootstrap_of("SASL_PLAINTEXT"), "security.protocol": "SASL_PLAINTEXT",
+                "sasl.mechanism": "SCRAM-SHA-256", "sasl.username": "stranger", "sasl.password": PASSWORD}
+    with Worker() as worker, queue.sidecar(worker, kafka=stranger) as sidecar:
+        queue.produce(Record(b"x", b"a"))
+        sidecar.wait_for_log(lambda line: line["level"] == "error" and "authori" in line.get("error", "").lower(), "refusal")
+        sidecar.wait_for(lambda stats: "authori" in stats["trouble"].lower(), "trouble")
+        assert PASSWORD not in sidecar.log_text()
+        grant(secure_cluster, "stranger", queue)
+        worker.wait_for(lambda jobs: len(jobs) == 1, "the job")
+        sidecar.wait_for(lambda stats: stats["completed"] == 1 and stats["trouble"] == "", "end of the trouble")
+
+
+def test_a_wrong_password_is_said_and_tried_again(secure_cluster, plain, folder):
+    queue = Queue(plain, folder)
+    wrong = {"bootstrap.servers": secure_cluster.bootstrap_of("SASL_PLAINTEXT"), "security.protocol": "SASL_PLAINTEXT",
+             "sasl.mechanism": "SCRAM-SHA-256", "sasl.username": "drover", "sasl.password": "not-the-password"}
+    with Worker() as worker, queue.sidecar(worker, kafka=wrong) as sidecar:
+        sidecar.wait_for_log(lambda line: line["level"] == "error" and "auth" in line.get("error", "").lower(), "refusal")
+        sidecar.wait_for(lambda stats: stats["trouble"] != "", "trouble")
+        assert "not-the-password" not in sidecar.log_text()
+        sidecar.stop()
+
+
+@pytest.mark.parametrize("setting, value", [("no.such.setting", "1"), ("session.timeout.ms", "soon")])
+def test_a_setting_that_librdkafka_refuses_ends_the_sidecar_with_2_and_is_named(kafka, folder, setting, value):
+    queue = Queue(kafka, folder, create=False)
+    settings = {"bootstrap.servers": kafka.bootstrap, setting: value}
+    sidecar = Sidecar(queue.config(1, kafka=settings), folder, wait=False)
+    with sidecar:
+        assert sidecar.wait(30) == 2
+        assert setting in sidecar.log_text()

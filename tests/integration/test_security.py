@@ -1,0 +1,53 @@
+"""The whole path, a retry and a dead letter included, over each way to reach a Kafka that is not open to all: settings
+pass through to librdkafka by its names."""
+
+import pytest
+
+from kafka_client import KafkaClient, Record
+from kafka_cluster import PASSWORD
+from sidecars import Queue
+from worker import Worker
+
+
+def sasl(mechanism):
+    return {"sasl.mechanism": mechanism, "sasl.username": "drover", "sasl.password": PASSWORD}
+
+
+def settings(cluster, way):
+    tls = cluster.dir / "tls"
+    ca = {"ssl.ca.location": str(tls / "ca.pem")}
+    certificate = {"ssl.certificate.location": str(tls / "drover.pem"), "ssl.key.location": str(tls / "drover.key")}
+    return {
+        "SSL": {"security.protocol": "SSL"} | ca | certificate,
+        "SASL_PLAINTEXT": {"security.protocol": "SASL_PLAINTEXT"} | sasl("SCRAM-SHA-512"),
+        "SASL_SSL": {"security.protocol": "SASL_SSL"} | ca | sasl("SCRAM-SHA-256"),
+    }[way]
+
+
+@pytest.mark.parametrize("way", ["SSL", "SASL_PLAINTEXT", "SASL_SSL"])
+def test_A1_jobs_run_are_retried_and_dead_lettered_over(secure_cluster, folder, way):
+    client = KafkaClient(secure_cluster.bootstrap_of(way), settings(secure_cluster, way))
+    queue = Queue(client, folder)
+    answers = {"good": [200], "once": [500, 200], "bad": [400]}
+
+    def answer(job):
+        return answers[job.key][job.attempt - 1]
+
+    with Worker(answer) as worker, queue.sidecar(worker) as sidecar:
+        queue.produce(*(Record(b"x", key.encode()) for key in answers))
+        worker.wait_for(lambda jobs: len(jobs) == 4, "four hand-overs")
+        letter, = queue.dead(count=1)
+        assert letter.key == b"bad"
+        queue.wait_until_committed(3)
+        sidecar.stop()
+
+
+def test_a_client_without_a_certificate_is_refused_and_the_sidecar_says_so(secure_cluster, folder):
+    queue = Queue(KafkaClient(secure_cluster.bootstrap), folder)
+    bare = settings(secure_cluster, "SSL") | {"bootstrap.servers": secure_cluster.bootstrap_of("SSL")}
+    del bare["ssl.certificate.location"], bare["ssl.key.location"]
+    with Worker() as worker, queue.sidecar(worker, kafka=bare) as sidecar:
+        sidecar.wait_for_log(lambda line: line["level"] == "error" and "error" in line, "refusal")
+        assert sidecar.wait_for(lambda stats: stats["trouble"] != "", "trouble")["trouble"]
+        sidecar.stop()
+        assert not worker.jobs
