@@ -120,23 +120,22 @@ int produce(const kafka::Settings& settings, const std::string& topic) {
 }
 
 json to_json(const kafka::Record& record) {
-    const auto encoded = [](std::optional<std::string_view> bytes) { return bytes ? json(base64_encode(*bytes)) : json(); };
+    const auto encoded = [](std::optional<std::string_view> bytes) {
+        return bytes ? json(base64_encode(*bytes)) : json();
+    };
     std::vector<FieldView> fields;
     record.headers(fields);
     json headers = json::array();
     for (const FieldView& field : fields) headers.push_back({std::string(field.name), base64_encode(field.value)});
-    return {{"topic", record.topic()},
-            {"partition", record.partition()},
-            {"offset", record.offset()},
-            {"timestamp", to_millis(record.timestamp())},
-            {"key", encoded(record.key())},
-            {"value", encoded(record.value())},
+    return {{"topic", record.topic()},      {"partition", record.partition()},
+            {"offset", record.offset()},    {"timestamp", to_millis(record.timestamp())},
+            {"key", encoded(record.key())}, {"value", encoded(record.value())},
             {"headers", std::move(headers)}};
 }
 
 // Every record of the topics; where `count` is not 0, waits until there are that many.
-int read(const kafka::Settings& settings, kafka::Admin& admin, const std::vector<std::string>& topics, std::size_t count,
-         std::chrono::seconds timeout) {
+int read(const kafka::Settings& settings, kafka::Admin& admin, const std::vector<std::string>& topics,
+         std::size_t count, std::chrono::seconds timeout) {
     const auto partitions = admin.topics(topics);
     if (!partitions) return complain(partitions.error());
     kafka::Wakeup wakeup;
@@ -159,7 +158,8 @@ int read(const kafka::Settings& settings, kafka::Admin& admin, const std::vector
     std::vector<kafka::Fetcher::Id> ready;
     while (at_end.size() < last || seen < count) {
         if (Clock::now() > deadline) {
-            return complain({.code = Error::Code::timeout, .message = std::to_string(seen) + " records, no more in time"});
+            return complain(
+                {.code = Error::Code::timeout, .message = std::to_string(seen) + " records, no more in time"});
         }
         wait(wakeup);
         for (const kafka::ClientError& trouble : (*fetcher)->serve()) {
@@ -201,8 +201,9 @@ int show_offsets(kafka::Admin& admin, const std::vector<std::string>& topics) {
     const auto offsets = admin.offsets(all_partitions(*partitions));
     if (!offsets) return complain(offsets.error());
     for (const auto& [at, range] : *offsets) {
-        std::cout << json{{"topic", at.topic}, {"partition", at.partition}, {"start", range.start}, {"end", range.end}}.dump()
-                  << "\n";
+        std::cout
+            << json{{"topic", at.topic}, {"partition", at.partition}, {"start", range.start}, {"end", range.end}}.dump()
+            << "\n";
     }
     return 0;
 }

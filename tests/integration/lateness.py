@@ -82,7 +82,7 @@ def measure(client, folder, seconds, rate):
 
     count = int(seconds * rate)
     with Worker(answer) as worker, queue.sidecar(worker) as sidecar:
-        sidecar.wait_until_joined(12)
+        sidecar.wait_until_joined(queue.all_partitions)
         produce_steadily(client, queue.topic, rate, count)
         sidecar.wait_for(lambda stats: stats["completed"] >= count, "end of every job", 120)
         sidecar.stop()

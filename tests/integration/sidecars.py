@@ -41,6 +41,11 @@ class Queue:
         if create:
             self.create()
 
+    @property
+    def all_partitions(self):
+        """Of all topics that its sidecars read."""
+        return self.partitions * (1 + len(self.steps))
+
     def create(self):
         self.kafka.create(self.topic, *self.retry_topics, self.dead_letters, partitions=self.partitions,
                           replication=self.replication)

@@ -31,7 +31,7 @@ def test_A2_jobs_go_on_after_kafka_was_away_none_is_lost_and_no_attempt_used(sec
         return Reply(200, after=gate if job.payload == b"slow" else 0.01)
 
     with Worker(answer) as worker, queue.sidecar(worker) as sidecar:
-        sidecar.wait_until_joined(4)
+        sidecar.wait_until_joined(queue.all_partitions)
         first = [Record(b"slow", b"slow"), Record(b"fails", b"fails")] + [Record(b"x", b"a%d" % i) for i in range(500)]
         queue.produce(*first)
         worker.wait_for(lambda jobs: len(jobs) > 50 and {"slow", "fails"} <= {job.key for job in jobs}, "jobs under way")

@@ -86,7 +86,7 @@ def ran(kafka, folder):
     queue = Queue(kafka, folder, steps=("100ms", "1s"), delivery={"concurrency": 32})
     worker = Worker(answer)
     with worker, queue.sidecar(worker) as sidecar:
-        sidecar.wait_until_joined()
+        sidecar.wait_until_joined(queue.all_partitions)
         offsets = {case: at["offset"] for case, at in zip(answers, queue.produce(*map(record_of, answers)))}
         stats = sidecar.wait_for(
             lambda stats: stats["completed"] == len(COMPLETES) and stats["deadLettered"] == len(DIES), "end of every job")

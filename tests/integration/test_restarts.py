@@ -30,7 +30,6 @@ def broker(request):
 def test_A2_after_a_kill_only_the_unfinished_job_runs_again(broker, folder):
     """The finished ones above it stand in the metadata of the commit, which outlives sidecar and broker."""
     client, disturb = broker
-    # Longer on the embedded broker: kfake's session timer runs on while a member waits.
     queue = Queue(client, folder)
     slow = Gate()
     with Worker(lambda job: Reply(after=slow if job.key in ("0", "77") else None)) as worker:
@@ -186,7 +185,7 @@ def test_A15_a_rebalance_lets_a_slow_job_finish_where_it_is(kafka, folder):
     gate = Gate()
     with Worker(lambda job: Reply(after=gate if job.payload == b"slow" else None)) as worker:
         with queue.sidecar(worker) as first:
-            first.wait_until_joined(2)
+            first.wait_until_joined(queue.all_partitions)
             where = queue.produce(*(Record(b"slow", str(i).encode()) for i in range(32)))
             both = {0, 1}
             assert {at["partition"] for at in where} == both
