@@ -200,8 +200,9 @@ TEST_F(JobClientTest, without_a_free_descriptor_the_job_was_not_seen_and_the_cau
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
     const rlimit none{static_cast<rlim_t>(lowest_free), limit.rlim_max};
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-    const auto answer = exchange();
+    send(1);
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    const auto answer = answer_of(1);
     EXPECT_EQ(answer.kind, Kind::refused);
     EXPECT_NE(answer.detail.find("Too many open files"), std::string::npos) << answer.detail;
     EXPECT_EQ(exchange().body, "ok");
