@@ -19,6 +19,7 @@ set(DROVER_REPORTS ${CMAKE_BINARY_DIR}/reports CACHE PATH "Where tests write the
 # A test executable of a room.
 #
 #   drover_test(base_tests SOURCES time_test.cpp ROOMS drover_base [LIBRARIES ...])
+# In RapidCheck, RC_ASSERT(a || b) evaluates both: write RC_ASSERT((a || b)) where b needs a.
 function(drover_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})

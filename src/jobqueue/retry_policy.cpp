@@ -44,7 +44,7 @@ std::int64_t last_change(const RetryPolicy& policy) {
     const Duration initial = std::clamp(policy.initial, Duration{0}, longest);
     if (initial.count() == 0 || policy.backoff == Backoff::fixed) return 1;
     if (policy.backoff == Backoff::exponential) return 64;
-    return longest.count() / initial.count() + 1;
+    return std::min(longest.count() / initial.count(), Duration::max().count() - 1) + 1;
 }
 
 }  // namespace

@@ -71,8 +71,9 @@ Result<Acknowledged> outcome_of(const rd_kafka_message_t& message, bool abandone
         return Acknowledged{message.partition, message.offset,
                             time_from_millis(rd_kafka_message_timestamp(&message, &type))};
     }
-    Error error = to_error(message.err, std::string(rd_kafka_topic_name(message.rkt)) + ": " +
-                                            rd_kafka_message_errstr(&message));
+    // Not rd_kafka_message_errstr(): of a produced message it takes the payload for the text.
+    Error error =
+        to_error(message.err, std::string(rd_kafka_topic_name(message.rkt)) + ": " + rd_kafka_err2str(message.err));
     error.retryable = error.retryable || abandoned;
     return tl::unexpected(std::move(error));
 }

@@ -93,7 +93,7 @@ RC_GTEST_PROP(StatusTable, D1_nothing_is_wider_than_the_terminal,
     for (std::size_t i = 0; i < plain.size(); ++i) {
         RC_ASSERT(display_width(plain[i]) <= std::max(width, 0));
         RC_ASSERT(without_colors(colored[i]) == plain[i]);
-        RC_ASSERT(plain[i].empty() || plain[i].back() != ' ');
+        RC_ASSERT((plain[i].empty() || plain[i].back() != ' '));
     }
 }
 

@@ -221,7 +221,7 @@ RC_GTEST_PROP(OnwardRecord, A6_any_causes_and_headers_give_readable_records, ())
         RC_ASSERT(job.has_value());
         RC_ASSERT(job->id == "j-1");
         RC_ASSERT(job->attempts_made == 1);
-        RC_ASSERT(job->original.has_value() && job->original->offset == record.offset);
+        RC_ASSERT((job->original.has_value() && job->original->offset == record.offset));
         RC_ASSERT(json::parse(job->attempts).size() >= 1u);
         RC_ASSERT(causes_size(carried) <= max_causes);
         for (const auto name : {header::error_class, header::error_message, header::error_response, header::dlq_message,

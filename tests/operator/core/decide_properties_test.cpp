@@ -197,7 +197,7 @@ RC_GTEST_PROP(DecideProperties, B2_what_is_remembered_stays_small_and_whole,
     const Decision decision = decide(policy, seen, memory, noon);
     RC_ASSERT(decision.next.wishes.size() <= 14U);
     RC_ASSERT(decision.next.arrival_rate >= 0);
-    RC_ASSERT(!decision.next.service_seconds || *decision.next.service_seconds >= 0);
+    RC_ASSERT((!decision.next.service_seconds || *decision.next.service_seconds >= 0));
     RC_ASSERT(!decision.reason.empty());
     RC_ASSERT(!decision.message.empty());
 }
