@@ -259,6 +259,47 @@ func TestOffsetsCommittedBehindATornWriteSurvive(t *testing.T) {
 	mustHaveCommitted(t, admin, "workers", 2)
 }
 
+func TestMemberThatDiedLeavesAndTheOthersStay(t *testing.T) {
+	broker := serve(t, t.TempDir())
+	_, admin := client(t, broker.address)
+	createTopic(t, admin, "jobs")
+	members := func() map[string]bool {
+		described, err := admin.DescribeGroups(t.Context(), "workers")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := map[string]bool{}
+		for _, m := range described["workers"].Members {
+			ids[m.ClientID] = true
+		}
+		return ids
+	}
+	join := func(id string, heartbeat time.Duration) {
+		member, err := kgo.NewClient(kgo.SeedBrokers(broker.address), kgo.ClientID(id), kgo.ConsumerGroup("workers"), kgo.ConsumeTopics("jobs"),
+			kgo.SessionTimeout(20*time.Minute), kgo.RebalanceTimeout(20*time.Minute), kgo.HeartbeatInterval(heartbeat))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(member.Close)
+		ctx, cancel := context.WithCancel(context.Background())
+		t.Cleanup(cancel)
+		go member.PollFetches(ctx)
+		for deadline := time.Now().Add(time.Minute); !members()[id]; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s has not joined", id)
+			}
+		}
+	}
+	join("alive", 100*time.Millisecond)
+	join("dead", 10*time.Minute) // silent, so it does not find out and join again
+	if err := leave([]string{"--broker", broker.address, "--client", "dead", "workers", "no-such-group"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := members(); got["dead"] || !got["alive"] {
+		t.Fatalf("want the living member alone, got %v", got)
+	}
+}
+
 func TestFullDiskRefusesRecordsUntilThereIsRoomAndStillTakesOffsets(t *testing.T) {
 	data, err := openFolder(t.TempDir(), 1<<20)
 	if err != nil {

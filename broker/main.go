@@ -23,6 +23,9 @@ func main() {
 }
 
 func run(args []string) error {
+	if len(args) > 0 && args[0] == "leave" {
+		return leave(args[1:])
+	}
 	flags := flag.NewFlagSet("drover-broker", flag.ExitOnError)
 	port := flags.Int("port", 9092, "port on 127.0.0.1; 0 takes a free one")
 	data := flags.String("data", "", "folder that keeps the data; without it all is in memory and gone at the end")

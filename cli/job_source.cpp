@@ -40,8 +40,8 @@ std::string content_type_of(std::string_view payload) {
 }
 
 JobSource one_payload(const jobqueue::Submission& like, std::string payload) {
-    return [job = std::optional(with_payload(like, std::move(payload)))]() mutable
-               -> std::optional<Result<jobqueue::Submission>> {
+    return [job = std::optional(
+                with_payload(like, std::move(payload)))]() mutable -> std::optional<Result<jobqueue::Submission>> {
         if (!job) return std::nullopt;
         return *std::exchange(job, std::nullopt);
     };
@@ -59,8 +59,8 @@ JobSource lines_of(const jobqueue::Submission& like, std::shared_ptr<std::istrea
 }
 
 JobSource files_as_jobs(const jobqueue::Submission& like, std::vector<fs::path> files, FileAs what) {
-    return [like, files = std::move(files), what, next = std::size_t{0}]() mutable
-               -> std::optional<Result<jobqueue::Submission>> {
+    return [like, files = std::move(files), what,
+            next = std::size_t{0}]() mutable -> std::optional<Result<jobqueue::Submission>> {
         if (next == files.size()) return std::nullopt;
         const fs::path& file = files[next++];
         if (what == FileAs::path) {

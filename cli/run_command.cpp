@@ -18,7 +18,7 @@ constexpr const char* footer = R"(Examples:
   drover run -f queues.yaml
       An embedded broker, the workers, and a sidecar for each, as many as there is work for. Ctrl-C finishes what is in
       flight. The data stays in .drover; the next run goes on with it.
-  drover run -f queues.yaml --until-idle --submit 'thumbnails=~/Pictures/*.jpg' --paths
+  drover run -f queues.yaml --until-idle --submit "thumbnails=$HOME/Pictures/*.jpg" --paths
       Submits the path of every picture below the folder, and ends when all jobs are done.
   drover run -f queues.yaml --kafka localhost:9092
       With a Kafka of your own.
@@ -37,10 +37,12 @@ struct Arguments {
     RunOptions options;
 };
 
-void refuse_what_cannot_run_here(const std::vector<jobqueue::JobQueue>& queues, std::vector<jobqueue::Problem>& problems) {
+void refuse_what_cannot_run_here(const std::vector<jobqueue::JobQueue>& queues,
+                                 std::vector<jobqueue::Problem>& problems) {
     for (const jobqueue::JobQueue& queue : queues) {
         const auto complain = [&](const std::string& path, const std::string& message) {
-            problems.push_back({queue.source_file.empty() ? "<stdin>" : queue.source_file, queue.source_line, path, message});
+            problems.push_back(
+                {queue.source_file.empty() ? "<stdin>" : queue.source_file, queue.source_line, path, message});
         };
         const auto command = queue.annotations.find(std::string(jobqueue::local_command_annotation));
         if (command == queue.annotations.end() || command->second.empty()) {
@@ -54,7 +56,8 @@ void refuse_what_cannot_run_here(const std::vector<jobqueue::JobQueue>& queues, 
 // "QUEUE=FOLDER/PATTERN"
 Result<SubmitOrder> submit_order(const std::string& text, const std::vector<jobqueue::JobQueue>& queues) {
     const std::size_t equals = text.find('=');
-    if (equals == std::string::npos) return failure(Error::Code::invalid, "--submit wants QUEUE=FOLDER/PATTERN, not " + text);
+    if (equals == std::string::npos)
+        return failure(Error::Code::invalid, "--submit wants QUEUE=FOLDER/PATTERN, not " + text);
     SubmitOrder order{.queue = text.substr(0, equals)};
     if (std::ranges::find(queues, order.queue, &jobqueue::JobQueue::name) == queues.end()) {
         return failure(Error::Code::invalid, "--submit: there is no queue " + order.queue + " in the files");
@@ -80,12 +83,16 @@ int run(Arguments& arguments) {
         std::cerr << "drover: " << message << '\n';
         wrong = true;
     };
-    if (const auto settings = kafka_settings(arguments.settings)) options.kafka_settings = *settings;
-    else complain(settings.error().message);
+    if (const auto settings = kafka_settings(arguments.settings))
+        options.kafka_settings = *settings;
+    else
+        complain(settings.error().message);
     for (const std::string& text : arguments.submit) {
         if (!parsed.problems.empty()) break;  // of queues that are not known
-        if (auto order = submit_order(text, parsed.queues)) options.submit.push_back(std::move(*order));
-        else complain(order.error().message);
+        if (auto order = submit_order(text, parsed.queues))
+            options.submit.push_back(std::move(*order));
+        else
+            complain(order.error().message);
     }
     if (wrong) return 2;
     options.queues = std::move(parsed.queues);
@@ -110,11 +117,14 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
     command->add_option("--data", options.data, "Folder that keeps jobs and logs")->capture_default_str();
     command->add_option("--kafka", options.kafka, "host:port of a Kafka, instead of the embedded broker");
     command->add_flag("--until-idle", options.until_idle, "End when every queue has had nothing to do for 2 s");
-    command->add_option("--submit", arguments->submit, "QUEUE=FOLDER/PATTERN: first a job for each file below the folder");
-    command->add_flag("--paths", arguments->paths, "The submitted jobs are the files' absolute paths, not their content");
+    command
+        ->add_option("--submit", arguments->submit, "QUEUE=FOLDER/PATTERN: first a job for each file below the folder")
+        ->allow_extra_args(false);
+    command->add_flag("--paths", arguments->paths,
+                      "The submitted jobs are the files' absolute paths, not their content");
     command->add_flag("--logs", options.logs, "Show what workers and sidecars write, in lines instead of the table");
     command->add_option("--namespace", arguments->ns, "Of queues that name none");
-    command->add_option("--port-base", options.port_base, "First sidecar's port; workers' are a thousand above")
+    command->add_option("--port-base", options.port_base, "First sidecar's port; workers' are 500 above")
         ->check(CLI::Range(1, 64000))
         ->capture_default_str();
     command->add_option("--broker-port", arguments->broker_port, "Of the embedded broker; default 9092, or a free one")
@@ -122,7 +132,8 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
     command->add_option("--broker", options.broker, "The embedded broker's program; default: beside this one")
         ->envname("DROVER_BROKER");
     command->add_flag("--no-color", arguments->no_color, "No colours")->envname("NO_COLOR");
-    command->add_option("-X", arguments->settings, "A setting of librdkafka, name=value, e.g. security.protocol=ssl");
+    command->add_option("-X", arguments->settings, "A setting of librdkafka, name=value, e.g. security.protocol=ssl")
+        ->allow_extra_args(false);
     command->footer(footer);
     command->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }

@@ -65,7 +65,8 @@ Result<Target> target_of(const Arguments& arguments) {
         if (queue == parsed.queues.end()) {
             std::string names;
             for (const auto& each : parsed.queues) names += (names.empty() ? "" : ", ") + each.name;
-            return tl::unexpected(wrong("there is no queue '" + arguments.queue + "' in the files; there are " + names));
+            return tl::unexpected(
+                wrong("there is no queue '" + arguments.queue + "' in the files; there are " + names));
         }
         target.topic = jobqueue::topics_of(*queue).main;
         target.max_payload = queue->delivery.max_payload;
@@ -87,7 +88,8 @@ Result<jobqueue::Submission> pattern_of(const Arguments& arguments) {
     if (arguments.has_key) job.key = arguments.key;
     if (!arguments.delay.empty()) {
         job.delay = jobqueue::parse_duration(arguments.delay);
-        if (!job.delay) return tl::unexpected(wrong("--delay must be a duration such as 30s or 5m, not " + arguments.delay));
+        if (!job.delay)
+            return tl::unexpected(wrong("--delay must be a duration such as 30s or 5m, not " + arguments.delay));
     }
     return job;
 }
@@ -137,9 +139,9 @@ Result<void> find_topic(const Target& target, Duration patience) {
         } else if (topics->contains(target.topic)) {
             return {};
         } else {
-            trouble = {Error::Code::not_found,
-                       "there is no topic " + target.topic + " at " + target.kafka.at("bootstrap.servers") +
-                           "; 'drover run' and the operator make the topics of their queues"};
+            trouble = {Error::Code::not_found, "there is no topic " + target.topic + " at " +
+                                                   target.kafka.at("bootstrap.servers") +
+                                                   "; 'drover run' and the operator make the topics of their queues"};
         }
         if (trouble.code == Error::Code::invalid || std::chrono::steady_clock::now() >= deadline) {
             return tl::unexpected(trouble);
@@ -152,8 +154,8 @@ int report(const Target& target, const Submitter::Outcome& outcome) {
     if (outcome.failed > 0) {
         std::cerr << "drover: " << outcome.failed << " of " << outcome.failed + outcome.acknowledged
                   << " jobs were not submitted: " << outcome.first_error->message << '\n';
-        const bool bad_input = outcome.first_error->code == Error::Code::too_large ||
-                               outcome.first_error->code == Error::Code::not_found;
+        const bool bad_input =
+            outcome.first_error->code == Error::Code::too_large || outcome.first_error->code == Error::Code::not_found;
         return bad_input ? 2 : 1;
     }
     if (!target.many) {
@@ -179,19 +181,20 @@ int submit(const Arguments& arguments) {
     if (!headers) return fail(headers.error());
     auto source = source_of(arguments, *like);
     if (!source) return fail(source.error());
-    const auto patience = arguments.wait.empty() ? std::optional(Duration{0}) : jobqueue::parse_duration(arguments.wait);
+    const auto patience =
+        arguments.wait.empty() ? std::optional(Duration{0}) : jobqueue::parse_duration(arguments.wait);
     if (!patience) return fail(wrong("--wait must be a duration such as 30s, not " + arguments.wait));
     if (target->max_payload) source = limited(std::move(*source), *target->max_payload);
     if (const auto found = find_topic(*target, *patience); !found) return fail(found.error());
 
     boost::asio::io_context io(1);
     int code = 1;
-    auto submitter = Submitter::start(io, target->kafka,
-                                      {.topic = target->topic, .jobs = std::move(*source), .headers = std::move(*headers)},
-                                      [&](const Submitter::Outcome& outcome) {
-                                          code = report(*target, outcome);
-                                          io.stop();
-                                      });
+    auto submitter = Submitter::start(
+        io, target->kafka, {.topic = target->topic, .jobs = std::move(*source), .headers = std::move(*headers)},
+        [&](const Submitter::Outcome& outcome) {
+            code = report(*target, outcome);
+            io.stop();
+        });
     if (!submitter) return fail(submitter.error());
     io.run();
     return code;
@@ -203,24 +206,28 @@ void add_submit_command(CLI::App& app, Chosen& chosen) {
     CLI::App* command = app.add_subcommand("submit", "Put jobs into a queue");
     const auto arguments = std::make_shared<Arguments>();
     Arguments& to = *arguments;
-    command->add_option("-f,--file", to.files, "The queue's JobQueue file: names its topic, broker and limits");
+    command->add_option("-f,--file", to.files, "The queue's JobQueue file: names its topic, broker and limits")
+        ->allow_extra_args(false);
     CLI::Option* queue = command->add_option("-q,--queue", to.queue, "The queue's name");
     command->add_option("--topic", to.topic, "A topic, instead of a queue")->excludes(queue);
     command->add_option("--namespace", to.ns, "The queue's namespace")->capture_default_str();
     command->add_option("--kafka", to.kafka, "host:port of Kafka");
-    command->add_option("-X", to.settings, "A setting of librdkafka, name=value");
+    command->add_option("-X", to.settings, "A setting of librdkafka, name=value")->allow_extra_args(false);
     CLI::Option* payload = command->add_option("payload", to.payload, "One job's payload");
     command->add_flag("--stdin", to.from_stdin, "One job: what stdin holds");
     command->add_option("--lines", to.lines, "A job for each line of this file");
-    CLI::Option* folder = command->add_option("--folder", to.folder, "A job for each file below this folder: its content");
-    command->add_option("--match", to.match, "Of these only the ones whose name fits")->needs(folder)->capture_default_str();
+    CLI::Option* folder =
+        command->add_option("--folder", to.folder, "A job for each file below this folder: its content");
+    command->add_option("--match", to.match, "Of these only the ones whose name fits")
+        ->needs(folder)
+        ->capture_default_str();
     command->add_flag("--paths", to.paths, "The absolute path of each file, not its content")->needs(folder);
     CLI::Option* key = command->add_option("--key", to.key, "Ordering key");
     command->add_option("--type", to.type, "Type of the job");
     command->add_option("--priority", to.priority, "critical, high, normal, low or background")
         ->check(CLI::IsMember({"critical", "high", "normal", "low", "background"}));
     command->add_option("--delay", to.delay, "Not before this time from now, e.g. 30s");
-    command->add_option("--header", to.headers, "A header of the record, name=value");
+    command->add_option("--header", to.headers, "A header of the record, name=value")->allow_extra_args(false);
     command->add_option("--content-type", to.content_type, "Default: JSON, text or bytes, whatever the payload is");
     command->add_option("--wait", to.wait, "How long to wait for broker and topic, e.g. 30s");
     command->footer(footer);

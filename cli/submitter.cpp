@@ -56,10 +56,12 @@ void Submitter::wait() {
 void Submitter::turn() {
     if (!done_) return;
     for (const kafka::Delivery& delivery : producer_->poll()) {
-        if (delivery.outcome) ++outcome_.acknowledged;
-        else failed(delivery.outcome.error());
+        if (delivery.outcome)
+            ++outcome_.acknowledged;
+        else
+            failed(delivery.outcome.error());
     }
-    producer_->troubles();  // what they cost is in the deliveries
+    for (const kafka::ClientError& each : producer_->troubles()) trouble_ = each.error.message;
     produce_some();
     if (at_end_ && !held_ && producer_->in_flight() == 0) {
         outcome_.time = std::chrono::steady_clock::now() - began_;
@@ -111,7 +113,9 @@ bool Submitter::produce(jobqueue::Submission& job) {
 
 void Submitter::failed(const Error& error) {
     ++outcome_.failed;
-    if (!outcome_.first_error) outcome_.first_error = error;
+    if (outcome_.first_error) return;
+    outcome_.first_error = error;
+    if (!trouble_.empty()) outcome_.first_error->message += " (" + trouble_ + ")";
 }
 
 }  // namespace drover::cli

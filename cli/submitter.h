@@ -64,6 +64,7 @@ private:
     std::mt19937_64 random_;
     std::chrono::steady_clock::time_point began_;
     bool at_end_ = false;
+    std::string trouble_;  // of the producer, the last one: why deliveries fail
     Outcome outcome_;
 };
 

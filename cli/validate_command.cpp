@@ -22,8 +22,9 @@ void add_validate_command(CLI::App& app, Chosen& chosen) {
     CLI::App* command = app.add_subcommand("validate", "Check JobQueue files; name each queue's topics");
     const auto files = std::make_shared<std::vector<std::string>>();
     command->add_option("file", *files, "JobQueue files, YAML or JSON; - is stdin")->required();
-    command->footer("Example:\n  drover validate queues.yaml\n\nEvery problem is listed with its file, line and field, and "
-                    "the exit code is then 2.");
+    command->footer(
+        "Example:\n  drover validate queues.yaml\n\nEvery problem is listed with its file, line and field, and "
+        "the exit code is then 2.");
     command->callback([&chosen, files] {
         chosen = [files] {
             const jobqueue::ParsedQueues parsed = read_queue_files(*files);

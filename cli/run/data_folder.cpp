@@ -26,13 +26,15 @@ Result<void> DataFolder::open(const fs::path& path) {
     }
     const fs::path lock = path / "run.lock";
     lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (lock_ < 0) return failure(Error::Code::unavailable, "cannot write " + lock.string() + ": " + std::strerror(errno));
+    if (lock_ < 0)
+        return failure(Error::Code::unavailable, "cannot write " + lock.string() + ": " + std::strerror(errno));
     // The kernel drops the lock with the process, so a kill -9 leaves nothing behind that has to be removed by hand.
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
         std::string holder;
         std::ifstream(lock) >> holder;
-        return failure(Error::Code::conflict, "the folder " + path.string() + " is in use by another 'drover run' (pid " +
-                                                  holder + "); choose another one with --data");
+        return failure(Error::Code::conflict, "the folder " + path.string() +
+                                                  " is in use by another 'drover run' (pid " + holder +
+                                                  "); choose another one with --data");
     }
     const std::string pid = std::to_string(::getpid()) + "\n";
     if (::ftruncate(lock_, 0) != 0 || ::write(lock_, pid.data(), pid.size()) < 0) {

@@ -32,6 +32,7 @@ void KeptProgram::start() { launch(); }
 void KeptProgram::launch() {
     ++starts_;
     log_.forget_last_words();
+    if (listener_.starting) listener_.starting(starts_);
     started_at_ = std::chrono::steady_clock::now();
     auto process = Process::start(
         io_, spec_,
@@ -58,7 +59,7 @@ void KeptProgram::ended(const std::string& how) {
     problem_ = name_ + " " + how;
     if (const std::string& words = log_.last_words(); !words.empty()) problem_ += ": " + readable_log_line(words);
     wait_and_start();
-    if (listener_.crashed) listener_.crashed();
+    if (listener_.crashed) listener_.crashed(starts_);
 }
 
 void KeptProgram::wait_and_start() {

@@ -20,8 +20,10 @@ namespace drover::cli {
 class KeptProgram : public std::enable_shared_from_this<KeptProgram> {
 public:
     struct Listener {
-        std::function<void(Stream, const std::string&)> line;  // may be empty
-        std::function<void()> crashed;                         // it ended without being told to; may be empty
+        // Each may be empty.
+        std::function<void(int start)> starting;  // before each start, counted from 1
+        std::function<void(Stream, const std::string&)> line;
+        std::function<void(int start)> crashed;  // this one ended without being told to
     };
 
     // `name` is for messages: "the worker (python3 parse.py)".

@@ -40,7 +40,7 @@ void LagReader::run(const std::stop_token& stop) {
             boost::asio::post(io_, [this, count = *brokers] { listener_.topics_ready(count); });
             break;
         }
-        boost::asio::post(io_, [this, why = brokers.error().message] { listener_.waiting(why); });
+        boost::asio::post(io_, [this, why = brokers.error()] { listener_.waiting(why); });
         if (!pause(stop)) return;
     }
     do {

@@ -31,8 +31,8 @@ public:
         Result<std::vector<QueueFigures>> figures;  // in the order of the queues
     };
     struct Listener {
-        std::function<void(int brokers)> topics_ready;     // once
-        std::function<void(const std::string&)> waiting;   // why the topics are not ready yet; it goes on trying
+        std::function<void(int brokers)> topics_ready;  // once
+        std::function<void(const Error&)> waiting;      // why the topics are not ready yet; it goes on trying
         std::function<void(const Look&)> looked;
     };
 

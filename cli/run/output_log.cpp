@@ -6,7 +6,9 @@
 
 namespace drover::cli {
 
-OutputLog::OutputLog(std::filesystem::path file, std::uint64_t limit) : path_(std::move(file)), limit_(limit) { open(); }
+OutputLog::OutputLog(std::filesystem::path file, std::uint64_t limit) : path_(std::move(file)), limit_(limit) {
+    open();
+}
 
 void OutputLog::open() {
     errno = 0;

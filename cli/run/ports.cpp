@@ -10,7 +10,7 @@
 namespace drover::cli {
 namespace {
 
-constexpr std::uint16_t worker_distance = 1000;
+constexpr std::uint16_t worker_distance = 500;
 constexpr int tries = 1000;
 
 }  // namespace

@@ -21,7 +21,7 @@ public:
     struct Ports {
         std::uint16_t app = 0;     // of the sidecar, for its worker
         std::uint16_t probe = 0;   // of the sidecar, the next one: health, figures, drain
-        std::uint16_t worker = 0;  // a thousand above
+        std::uint16_t worker = 0;  // five hundred above
     };
     Result<Ports> take();
     void give_back(const Ports& ports);

@@ -171,8 +171,7 @@ private:
         reaped_ = true;
         ::kill(-pid_, number);
         int status = 0;
-        while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-        }
+        while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {}
         if (WIFSIGNALED(status)) return {.signal = WTERMSIG(status)};
         return {.code = WEXITSTATUS(status)};
     }
@@ -210,8 +209,7 @@ Result<std::unique_ptr<Process>> Process::start(boost::asio::io_context& io, con
     Pipe::close(failed.write);
     int cause = 0;
     ssize_t count = 0;
-    while ((count = ::read(failed.read, &cause, sizeof cause)) < 0 && errno == EINTR) {
-    }
+    while ((count = ::read(failed.read, &cause, sizeof cause)) < 0 && errno == EINTR) {}
     // Not glibc's function: its header in Debian 12 cannot be used from C++.
     const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
     if (count > 0 || pidfd < 0) {
@@ -219,10 +217,11 @@ Result<std::unique_ptr<Process>> Process::start(boost::asio::io_context& io, con
         ::kill(pid, SIGKILL);
         ::waitpid(pid, nullptr, 0);
         return failure(Error::Code::invalid, "cannot start " + spec.command.front() + " in " +
-                                                 (folder.empty() ? "this folder" : folder) + ": " + std::strerror(cause));
+                                                 (folder.empty() ? "this folder" : folder) + ": " +
+                                                 std::strerror(cause));
     }
-    auto running = std::make_shared<Running>(io, pid, pidfd, out.take_read(), err.take_read(), std::move(line),
-                                             std::move(ended));
+    auto running =
+        std::make_shared<Running>(io, pid, pidfd, out.take_read(), err.take_read(), std::move(line), std::move(ended));
     running->watch();
     return std::unique_ptr<Process>(new Process(std::move(running)));
 }

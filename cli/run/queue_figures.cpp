@@ -15,7 +15,8 @@ struct Partition {
     std::int64_t busy_micros = 0, completions = 0;
 };
 
-Partition partition_of(const QueueOffsets& look, const kafka::TopicPartition& key, const kafka::PartitionOffsets& offsets) {
+Partition partition_of(const QueueOffsets& look, const kafka::TopicPartition& key,
+                       const kafka::PartitionOffsets& offsets) {
     Partition partition{.figures = {.start = offsets.start, .end = offsets.end}};
     const auto position = look.positions.find(key);
     if (position == look.positions.end()) return partition;
@@ -43,7 +44,8 @@ QueueFigures figures_of(const jobqueue::Topics& topics, const QueueOffsets& look
     QueueFigures sum;
     for (const auto& [key, offsets] : look.offsets) {
         const bool is_main = key.topic == topics.main;
-        const bool is_retry = std::ranges::find(topics.retries, key.topic, &jobqueue::RetryTopic::topic) != topics.retries.end();
+        const bool is_retry =
+            std::ranges::find(topics.retries, key.topic, &jobqueue::RetryTopic::topic) != topics.retries.end();
         if (!is_main && !is_retry) continue;
         const Partition partition = partition_of(look, key, offsets);
         const std::int64_t unfinished = operator_core::backlog_of(partition.figures);
@@ -64,7 +66,8 @@ QueueFigures figures_of(const jobqueue::Topics& topics, const QueueOffsets& look
     return sum;
 }
 
-operator_core::Observation observation_of(const QueueFigures* figures, int replicas, std::int64_t in_flight, bool paused) {
+operator_core::Observation observation_of(const QueueFigures* figures, int replicas, std::int64_t in_flight,
+                                          bool paused) {
     operator_core::Observation seen{.replicas = replicas, .in_flight = in_flight, .paused = paused};
     if (figures == nullptr) return seen;
     seen.partitions = figures->partitions;

@@ -33,6 +33,7 @@ struct QueueFigures {
 QueueFigures figures_of(const jobqueue::Topics& topics, const QueueOffsets& look);
 
 // `figures` as decide() wants them; null where the look failed.
-operator_core::Observation observation_of(const QueueFigures* figures, int replicas, std::int64_t in_flight, bool paused);
+operator_core::Observation observation_of(const QueueFigures* figures, int replicas, std::int64_t in_flight,
+                                          bool paused);
 
 }  // namespace drover::cli

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 // rebalance, which may take as long as the longest job and the sidecar's grace; so that a crashed sidecar does not
 // block its partitions for so long, the runner takes it out of its groups itself.
 constexpr auto session_timeout = 6s;
-constexpr auto embedded_session_margin = 60s;  // librdkafka: no more than its max.poll.interval.ms
+constexpr auto embedded_session_margin = 70s;
 constexpr std::size_t max_examples = 20;  // as many classes as a sidecar's figures have
 
 Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
@@ -60,16 +60,11 @@ void QueueRunner::start_replica() {
     }
     std::string name;
     for (int number = 1; name.empty(); ++number) {
-        name = queue_.name + "-" + std::to_string(number);
+        name = (queue_.ns == "default" ? "" : queue_.ns + ".") + queue_.name + "-" + std::to_string(number);
         if (std::ranges::find(replicas_, name, name_of) != replicas_.end()) name.clear();
     }
-    Result<ProcessSpec> sidecar = sidecar_spec(name, *ports);
-    if (!sidecar) {
-        place_.ports.give_back(*ports);
-        problem_ = sidecar.error().message;
-        return;
-    }
     const std::string& command = queue_.annotations.at(std::string(jobqueue::local_command_annotation));
+    const std::filesystem::path config = place_.data / "sidecars" / (name + ".json");
     Replica::Setup setup{
         .name = name,
         .worker = {.command = {"/bin/sh", "-c", command},
@@ -77,38 +72,42 @@ void QueueRunner::start_replica() {
                                    {"DROVER_SIDECAR", "http://127.0.0.1:" + std::to_string(ports->app)}},
                    .folder = folder_of(queue_)},
         .worker_command = command,
-        .sidecar = std::move(*sidecar),
+        .sidecar = {.command = {place_.executable.string(), "sidecar", "--config", config.string()}},
+        .configure = [this, name, config, ports = *ports](
+                         const std::string& client_id) { return write_config(config, name, client_id, ports); },
         .ports = *ports,
         .logs = place_.data / "logs",
         .job_timeout = std::chrono::ceil<std::chrono::milliseconds>(queue_.delivery.timeout)};
     replicas_.push_back(std::make_shared<Replica>(
         place_.io, std::move(setup),
         Replica::Listener{
-            .line = [this, name](const std::string& program, const std::string& line) { place_.line(name, program, line); },
+            .line = [this, name](const std::string& program,
+                                 const std::string& line) { place_.line(name, program, line); },
             .sidecar_line = [this](const std::string& line) { remember_dead_letter(line); },
-            .sidecar_crashed = [this, name] { place_.member_died(queue_, name); },
+            .sidecar_crashed = [this](const std::string& client_id) { place_.member_died(queue_, client_id); },
             .ended = [this, name] { ended(name); }}));
     replicas_.back()->start();
 }
 
-Result<ProcessSpec> QueueRunner::sidecar_spec(const std::string& name, const PortPool::Ports& ports) const {
+Result<void> QueueRunner::write_config(const std::filesystem::path& file, const std::string& name,
+                                       const std::string& client_id, const PortPool::Ports& ports) const {
     jobqueue::SidecarConfig config = jobqueue::sidecar_config_for(queue_);
     config.pod = name;
     if (place_.embedded) config.kafka.clear();  // how to reach the cluster's Kafka is of no use here
     for (const auto& [setting, value] : place_.kafka) config.kafka[setting] = value;
-    config.kafka["client.id"] = name;
+    config.kafka["client.id"] = client_id;
     config.queue_topics = place_.queue_topics;
     config.delivery.port = ports.worker;
     config.app_port = ports.app;
     config.probe_address = "127.0.0.1";
     config.probe_port = ports.probe;
-    config.session_timeout = place_.embedded ? queue_.delivery.timeout + embedded_session_margin : Duration(session_timeout);
-    const std::filesystem::path file = place_.data / "sidecars" / (name + ".json");
+    config.session_timeout =
+        place_.embedded ? queue_.delivery.timeout + embedded_session_margin : Duration(session_timeout);
     std::ofstream out(file, std::ios::trunc);
     out << jobqueue::to_json(config) << '\n';
     out.close();
     if (!out) return failure(Error::Code::unavailable, "cannot write " + file.string(), true);
-    return ProcessSpec{.command = {place_.executable.string(), "sidecar", "--config", file.string()}};
+    return {};
 }
 
 void QueueRunner::stop_idlest() {
@@ -220,7 +219,8 @@ QueueSummary QueueRunner::summary() const {
 // The sidecar counts all of them by class, and tells what the first ones were about.
 void QueueRunner::remember_dead_letter(const std::string& line) {
     const std::optional<DeadLetterLine> letter = dead_letter_line(line);
-    if (letter && example_of_class_.size() < max_examples) example_of_class_.emplace(letter->error_class, letter->cause);
+    if (letter && example_of_class_.size() < max_examples)
+        example_of_class_.emplace(letter->error_class, letter->cause);
 }
 
 void QueueRunner::add_causes(DeadLetterCauses& causes) const {

@@ -35,8 +35,8 @@ struct RunPlace {
     std::map<std::string, std::string> queue_topics;  // of all queues, for jobs that workers submit
     // A line that a replica's program wrote.
     std::function<void(const std::string& replica, const std::string& program, const std::string& line)> line;
-    // A sidecar ended without leaving its groups, in which it is known as `replica`.
-    std::function<void(const jobqueue::JobQueue& queue, const std::string& replica)> member_died;
+    // A sidecar ended without leaving its groups, in which it is known by this client id.
+    std::function<void(const jobqueue::JobQueue& queue, const std::string& client_id)> member_died;
 };
 
 class QueueRunner {
@@ -63,7 +63,8 @@ public:
 private:
     void scale_to(int wanted);
     void start_replica();
-    Result<ProcessSpec> sidecar_spec(const std::string& name, const PortPool::Ports& ports) const;
+    Result<void> write_config(const std::filesystem::path& file, const std::string& name, const std::string& client_id,
+                              const PortPool::Ports& ports) const;
     void stop_idlest();
     void ended(const std::string& name);
     void remember_dead_letter(const std::string& line);

@@ -21,24 +21,26 @@ Replica::Replica(boost::asio::io_context& io, Setup setup, Listener listener)
 void Replica::start() {
     started_at_ = std::chrono::steady_clock::now();
     const std::weak_ptr<Replica> weak = weak_from_this();
-    worker_ = std::make_shared<KeptProgram>(
-        io_, "worker (" + setup_.worker_command + ")", setup_.worker, setup_.logs / (setup_.name + ".log"),
-        KeptProgram::Listener{.line = [weak](Stream, const std::string& line) {
-            if (const auto self = weak.lock()) self->listener_.line("worker", line);
-        }});
-    sidecar_ = std::make_shared<KeptProgram>(
-        io_, "sidecar", setup_.sidecar, setup_.logs / (setup_.name + ".sidecar.log"),
-        KeptProgram::Listener{.line =
-                                  [weak](Stream, const std::string& line) {
-                                      const auto self = weak.lock();
-                                      if (!self) return;
-                                      self->listener_.line("sidecar", line);
-                                      self->listener_.sidecar_line(line);
-                                  },
-                              .crashed =
-                                  [weak] {
-                                      if (const auto self = weak.lock()) self->sidecar_crashed();
-                                  }});
+    KeptProgram::Listener worker, sidecar;
+    worker.line = [weak](Stream, const std::string& line) {
+        if (const auto self = weak.lock()) self->listener_.line("worker", line);
+    };
+    sidecar.starting = [weak](int start) {
+        if (const auto self = weak.lock()) self->configure(start);
+    };
+    sidecar.line = [weak](Stream, const std::string& line) {
+        const auto self = weak.lock();
+        if (!self) return;
+        self->listener_.line("sidecar", line);
+        self->listener_.sidecar_line(line);
+    };
+    sidecar.crashed = [weak](int start) {
+        if (const auto self = weak.lock()) self->sidecar_crashed(start);
+    };
+    worker_ = std::make_shared<KeptProgram>(io_, "worker (" + setup_.worker_command + ")", setup_.worker,
+                                            setup_.logs / (setup_.name + ".log"), std::move(worker));
+    sidecar_ = std::make_shared<KeptProgram>(io_, "sidecar", setup_.sidecar,
+                                             setup_.logs / (setup_.name + ".sidecar.log"), std::move(sidecar));
     worker_->start();
     sidecar_->start();
 }
@@ -60,16 +62,26 @@ void Replica::take(const Result<std::string>& body) {
     if (Result<sidecar::Stats> stats = sidecar::stats_from_json(*body)) {
         stats_ = std::move(*stats);
         has_figures_ = true;
+    } else {
+        problem_ = "the sidecar's figures cannot be read: " + stats.error().message;
     }
 }
 
-void Replica::sidecar_crashed() {
+// Every sidecar process is known to Kafka by a name of its own, so that a dead one is not taken for its successor.
+std::string Replica::client_id(int start) const { return setup_.name + "." + std::to_string(start); }
+
+void Replica::configure(int start) {
+    const Result<void> written = setup_.configure(client_id(start));
+    problem_ = written ? "" : written.error().message;
+}
+
+void Replica::sidecar_crashed(int start) {
     add_to(past_, past_of(stats_));
     stats_ = {};
     has_figures_ = false;
     ++polls_;
     polling_ = false;
-    listener_.sidecar_crashed();
+    listener_.sidecar_crashed(client_id(start));
 }
 
 sidecar::Stats Replica::stats() const {
@@ -83,12 +95,14 @@ bool Replica::is_overdue() const {
 }
 
 std::string Replica::problem() const {
+    if (!problem_.empty()) return problem_;
     if (std::string problem = worker_->problem(); !problem.empty()) return problem;
     if (std::string problem = sidecar_->problem(); !problem.empty()) return problem;
     if (!stats_.trouble.empty()) return stats_.trouble;
     if (!stats_.blocked_job.empty()) return "a partition waits for job " + stats_.blocked_job;
     if (has_figures_ && is_overdue()) {
-        return "worker (" + setup_.worker_command + ") does not listen on its PORT, " + std::to_string(setup_.ports.worker);
+        return "worker (" + setup_.worker_command + ") does not listen on its PORT, " +
+               std::to_string(setup_.ports.worker);
     }
     return {};
 }
@@ -105,16 +119,14 @@ void Replica::stop() {
 }
 
 void Replica::stop_worker_then_sidecar() {
-    worker_->stop(worker_grace, [self = shared_from_this()] {
-        self->sidecar_->stop(drain_grace, [self] { self->finish(); });
-    });
+    worker_->stop(worker_grace,
+                  [self = shared_from_this()] { self->sidecar_->stop(drain_grace, [self] { self->finish(); }); });
 }
 
 // It did not answer: on its own signal it drains as well, while its worker is still there.
 void Replica::stop_sidecar_then_worker() {
-    sidecar_->stop(setup_.job_timeout + drain_grace, [self = shared_from_this()] {
-        self->worker_->stop(worker_grace, [self] { self->finish(); });
-    });
+    sidecar_->stop(setup_.job_timeout + drain_grace,
+                   [self = shared_from_this()] { self->worker_->stop(worker_grace, [self] { self->finish(); }); });
 }
 
 void Replica::kill() {

@@ -27,14 +27,15 @@ public:
         ProcessSpec worker;
         std::string worker_command;  // as the user wrote it, for messages
         ProcessSpec sidecar;
+        std::function<Result<void>(const std::string& client_id)> configure;  // before each start of the sidecar
         PortPool::Ports ports;
-        std::filesystem::path logs;                 // folder
+        std::filesystem::path logs;  // folder
         std::chrono::milliseconds job_timeout{0};
     };
     struct Listener {
         std::function<void(const std::string& program, const std::string& line)> line;
         std::function<void(const std::string& line)> sidecar_line;
-        std::function<void()> sidecar_crashed;
+        std::function<void(const std::string& client_id)> sidecar_crashed;
         std::function<void()> ended;  // once, after stop() or kill()
     };
 
@@ -59,7 +60,9 @@ public:
 
 private:
     void take(const Result<std::string>& body);
-    void sidecar_crashed();
+    std::string client_id(int start) const;
+    void configure(int start);
+    void sidecar_crashed(int start);
     void stop_worker_then_sidecar();
     void stop_sidecar_then_worker();
     void finish();
@@ -70,6 +73,7 @@ private:
     std::shared_ptr<KeptProgram> worker_, sidecar_;
     std::chrono::steady_clock::time_point started_at_{};
     sidecar::Stats past_, stats_;  // of earlier sidecar processes, and as last read from this one
+    std::string problem_;          // why the sidecar could not be configured
     bool has_figures_ = false;     // of this sidecar process
     int polls_ = 0;                // a late answer must not be taken for the next process's
     bool polling_ = false;

@@ -15,6 +15,7 @@
 #include "cli/run/lag_reader.h"
 #include "cli/run/local_broker.h"
 #include "cli/run/queue_runner.h"
+#include "cli/run/run_report.h"
 #include "cli/run/screen.h"
 #include "cli/submitter.h"
 
@@ -38,8 +39,8 @@ public:
 private:
     Result<void> prepare();
     Result<void> prepare_broker();
-    void start_broker();
     void start_reading();
+    void no_topics_yet(const Error& why);
     void topics_ready();
     void submit(const SubmitOrder& order);
     void looked(const LagReader::Look& look);
@@ -53,7 +54,6 @@ private:
     void end(int code);
     void say(const std::string& line) { screen_.say("drover: " + line); }
     std::string kafka_problem() const;
-    RunSummary summary() const;
 
     const RunOptions& options_;
     boost::asio::io_context io_{1};
@@ -70,17 +70,17 @@ private:
 
     const Clock::time_point began_ = Clock::now();
     unsigned ticks_ = 0;
-    bool served_ = false;             // the broker has been ready once
+    bool served_ = false;  // the broker has been ready once
     bool has_topics_ = false;
-    std::string reading_problem_;     // of the last look
-    std::string broker_problem_;      // why it is not there
-    std::size_t submitting_ = 0;      // orders that are not done
+    std::string reading_problem_;  // of the last look
+    std::string broker_problem_;   // why it is not there
+    std::size_t submitting_ = 0;   // orders that are not done
     Clock::time_point submitted_at_{};
     std::optional<Clock::time_point> idle_since_;
     std::size_t draining_queues_ = 0;
     std::optional<Clock::time_point> drained_at_;  // all queues
     bool ending_ = false;
-    bool failed_ = false;  // a job could not be submitted
+    int outcome_ = 0;  // the exit code of an orderly end
     int code_ = 1;
 };
 
@@ -98,7 +98,12 @@ Runner::Runner(const RunOptions& options)
                  [this](const std::string& replica, const std::string& program, const std::string& line) {
                      if (options_.logs) screen_.say(replica + " " + program + "| " + line);
                  },
-             .member_died = [](const jobqueue::JobQueue&, const std::string&) {}} {
+             .member_died =
+                 [this](const jobqueue::JobQueue& queue, const std::string& client_id) {
+                     // A real Kafka's sessions are short.
+                     if (!broker_ || !broker_->is_ready()) return;
+                     broker_->forget_member(client_id, {jobqueue::group_of(queue), jobqueue::retry_group_of(queue)});
+                 }} {
     for (const jobqueue::JobQueue& queue : options.queues) {
         place_.queue_topics[queue.name] = jobqueue::topics_of(queue).main;
         queues_.push_back(std::make_unique<QueueRunner>(place_, queue));
@@ -111,8 +116,10 @@ int Runner::run() {
         return 1;
     }
     wait_for_signals();
-    if (broker_) start_broker();
-    else start_reading();
+    if (broker_)
+        broker_->start();
+    else
+        start_reading();
     on_tick();
     io_.run();
     return code_;
@@ -121,6 +128,9 @@ int Runner::run() {
 Result<void> Runner::prepare() {
     if (Result<void> opened = data_.open(options_.data); !opened) return opened;
     if (options_.kafka.empty()) return prepare_broker();
+    for (const jobqueue::JobQueue& queue : options_.queues) {  // how to reach it; on the command line is stronger
+        place_.kafka.insert(queue.kafka.settings.begin(), queue.kafka.settings.end());
+    }
     place_.kafka["bootstrap.servers"] = options_.kafka;
     return {};
 }
@@ -140,40 +150,43 @@ Result<void> Runner::prepare_broker() {
         say("port " + std::to_string(port) + " is taken: the broker listens on " + std::to_string(*other));
         port = *other;
     }
-    broker_ = std::make_unique<LocalBroker>(
-        io_, *program, port, options_.data / "broker", options_.data / "logs",
-        LocalBroker::Listener{.ready =
-                                  [this] {
-                                      if (!broker_problem_.empty()) say("the embedded broker is back");
-                                      broker_problem_.clear();
-                                      if (!std::exchange(served_, true)) start_reading();
-                                  },
-                              .ended =
-                                  [this](const std::string& why) {
-                                      if (!served_) {
-                                          say(why);
-                                          return end(1);
-                                      }
-                                      broker_problem_ = why;
-                                      say(why + "; it is started again");
-                                  }});
+    LocalBroker::Listener listener;
+    listener.ready = [this] {
+        if (!broker_problem_.empty()) say("the embedded broker is back");
+        broker_problem_.clear();
+        if (!std::exchange(served_, true)) start_reading();
+    };
+    listener.ended = [this](const std::string& why) {
+        if (!served_) {
+            say(why);
+            return end(1);
+        }
+        if (why != broker_problem_) say(why + "; it is started again");
+        broker_problem_ = why;
+    };
+    listener.trouble = [this](const std::string& what) { say(what); };
+    broker_ = std::make_unique<LocalBroker>(io_, *program, port, options_.data / "broker", options_.data / "logs",
+                                            std::move(listener));
     place_.kafka["bootstrap.servers"] = broker_->address();
     return {};
 }
-
-void Runner::start_broker() { broker_->start(); }
 
 void Runner::start_reading() {
     say("broker " + place_.kafka["bootstrap.servers"] + ", data in " + options_.data.string());
     reader_ = std::make_unique<LagReader>(
         io_, place_.kafka, options_.queues,
         LagReader::Listener{.topics_ready = [this](int) { topics_ready(); },
-                            .waiting =
-                                [this](const std::string& why) {
-                                    if (why != reading_problem_ && !ending_) say(why);
-                                    reading_problem_ = why;
-                                },
+                            .waiting = [this](const Error& why) { no_topics_yet(why); },
                             .looked = [this](const LagReader::Look& look) { looked(look); }});
+}
+
+void Runner::no_topics_yet(const Error& why) {
+    if (ending_) return;
+    if (why.message != reading_problem_) say(why.message);
+    reading_problem_ = why.message;
+    if (why.code != Error::Code::invalid) return;  // it may still come right
+    outcome_ = 2;
+    drain("");
 }
 
 void Runner::topics_ready() {
@@ -194,20 +207,22 @@ void Runner::submit(const SubmitOrder& order) {
             submitted_at_ = Clock::now();
             say("submitted " + with_thousands(static_cast<std::int64_t>(outcome.acknowledged)) + " jobs to " + name);
             if (outcome.failed == 0) return;
-            failed_ = true;
+            outcome_ = 1;
             say(with_thousands(static_cast<std::int64_t>(outcome.failed)) + " jobs could not be submitted to " + name +
                 ": " + outcome.first_error->message);
         });
     if (submitter) return submitters_.push_back(std::move(*submitter));
     --submitting_;
-    failed_ = true;
+    outcome_ = 1;
     say("nothing can be submitted to " + order.queue + ": " + submitter.error().message);
 }
 
 void Runner::looked(const LagReader::Look& look) {
     if (drained_at_) {
-        if (look.began >= *drained_at_) stop_broker();
-        else return;
+        if (look.began >= *drained_at_)
+            stop_broker();
+        else
+            return;
     }
     if (look.figures) {
         if (!reading_problem_.empty()) say("Kafka can be read again");
@@ -221,8 +236,10 @@ void Runner::looked(const LagReader::Look& look) {
     }
     const bool settled = look.figures && submitting_ == 0 && look.began >= submitted_at_;
     const bool idle = settled && std::ranges::all_of(queues_, [](const auto& queue) { return queue->is_idle(); });
-    if (!idle) idle_since_.reset();
-    else if (!idle_since_) idle_since_ = look.began;
+    if (!idle)
+        idle_since_.reset();
+    else if (!idle_since_)
+        idle_since_ = look.began;
     end_when_idle();
 }
 
@@ -253,29 +270,6 @@ void Runner::refresh() {
                      .elapsed = std::chrono::duration_cast<Duration>(Clock::now() - began_)};
     for (const auto& queue : queues_) status.queues.push_back(queue->status(kafka_problem()));
     screen_.show(status);
-}
-
-RunSummary Runner::summary() const {
-    RunSummary summary{.elapsed = std::chrono::duration_cast<Duration>(Clock::now() - began_)};
-    telemetry::LatencyHistogram worker_time;
-    for (const auto& queue : queues_) {
-        summary.queues.push_back(queue->summary());
-        const QueueSummary& one = summary.queues.back();
-        summary.total.jobs += one.jobs;
-        summary.total.completed += one.completed;
-        summary.total.retries += one.retries;
-        summary.total.dead += one.dead;
-        summary.total.jobs_per_second += one.jobs_per_second;
-        worker_time.merge(queue->stats().worker_time);
-        queue->add_causes(summary.causes);
-        if (const auto output = output_of(queue->queue())) summary.notes.push_back({"report", *output});
-    }
-    if (worker_time.count() > 0) {
-        summary.total.p50 = worker_time.quantile(0.5);
-        summary.total.p99 = worker_time.quantile(0.99);
-    }
-    summary.notes.push_back({"logs", (options_.data / "logs").string()});
-    return summary;
 }
 
 // --- the end
@@ -331,12 +325,15 @@ void Runner::stop_broker() {
     const auto done = [this] {
         if (has_topics_) {
             if (!screen_.is_live()) refresh();
-            screen_.finish(summary());
+            screen_.finish(
+                report_on(queues_, std::chrono::duration_cast<Duration>(Clock::now() - began_), options_.data));
         }
-        end(failed_ ? 1 : 0);
+        end(outcome_);
     };
-    if (broker_) broker_->stop(done);
-    else done();
+    if (broker_)
+        broker_->stop(done);
+    else
+        done();
 }
 
 void Runner::end(int code) {

@@ -39,8 +39,10 @@ void Screen::write(const std::string& text) {
     std::string_view rest = text;
     while (!rest.empty() && open_) {
         const ssize_t count = ::write(STDOUT_FILENO, rest.data(), rest.size());
-        if (count >= 0) rest.remove_prefix(static_cast<std::size_t>(count));
-        else if (errno != EINTR && errno != EAGAIN) open_ = false;
+        if (count >= 0)
+            rest.remove_prefix(static_cast<std::size_t>(count));
+        else if (errno != EINTR && errno != EAGAIN)
+            open_ = false;
     }
 }
 

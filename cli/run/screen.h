@@ -13,7 +13,7 @@ namespace drover::cli {
 class Screen {
 public:
     struct Options {
-        bool live = false;   // a terminal
+        bool live = false;  // a terminal
         bool color = false;
     };
     explicit Screen(Options options);
@@ -22,9 +22,9 @@ public:
     Screen& operator=(const Screen&) = delete;
 
     bool is_live() const { return options_.live; }
-    void say(const std::string& line);    // stays, above the table
-    void show(const RunStatus& status);   // elsewhere than on a terminal, only what differs from the last one
-    void resized();                       // the terminal has another size: what is on it may have moved
+    void say(const std::string& line);       // stays, above the table
+    void show(const RunStatus& status);      // elsewhere than on a terminal, only what differs from the last one
+    void resized();                          // the terminal has another size: what is on it may have moved
     void finish(const RunSummary& summary);  // instead of the table
 
     // False when nobody can read it any more: the terminal or the pipe is closed.

@@ -3,15 +3,15 @@
 namespace drover::cli {
 namespace {
 
-constexpr auto window = std::chrono::seconds(5);
+constexpr auto window = std::chrono::seconds(3);
 
 }  // namespace
 
 void add_to(sidecar::Stats& sum, const sidecar::Stats& one) {
     using sidecar::Stats;
-    for (const auto count : {&Stats::received, &Stats::handed_over, &Stats::completed, &Stats::retried, &Stats::dead_lettered,
-                             &Stats::moved, &Stats::repeated, &Stats::dropped, &Stats::write_failures,
-                             &Stats::commit_failures}) {
+    for (const auto count :
+         {&Stats::received, &Stats::handed_over, &Stats::completed, &Stats::retried, &Stats::dead_lettered,
+          &Stats::moved, &Stats::repeated, &Stats::dropped, &Stats::write_failures, &Stats::commit_failures}) {
         sum.*count += one.*count;
     }
     for (const auto& [name, count] : one.dead_by_class) sum.dead_by_class[name] += count;

@@ -15,7 +15,7 @@ void add_to(sidecar::Stats& sum, const sidecar::Stats& one);
 // What stays of a sidecar that has ended: what it did, nothing of what it was about to do.
 sidecar::Stats past_of(const sidecar::Stats& stats);
 
-// Jobs a second over the last five seconds.
+// Jobs a second over the last three seconds.
 class RateMeter {
 public:
     using Clock = std::chrono::steady_clock;

@@ -40,19 +40,20 @@ private:
     }
 
     void receive() {
-        beast::http::async_read(stream_, buffer_, response_, [self = shared_from_this()](error_code error, std::size_t) {
-            if (error) return self->fail(error);
-            if (self->response_.result_int() == 200) return self->done_(std::move(self->response_.body()));
-            self->done_(failure(Error::Code::unavailable,
-                                "answered " + std::to_string(self->response_.result_int()) + ": " +
-                                    self->response_.body().substr(0, 200)));
-        });
+        beast::http::async_read(
+            stream_, buffer_, response_, [self = shared_from_this()](error_code error, std::size_t) {
+                if (error) return self->fail(error);
+                if (self->response_.result_int() == 200) return self->done_(std::move(self->response_.body()));
+                self->done_(failure(Error::Code::unavailable, "answered " +
+                                                                  std::to_string(self->response_.result_int()) + ": " +
+                                                                  self->response_.body().substr(0, 200)));
+            });
     }
 
     void fail(error_code error) {
         const bool late = error == beast::error::timeout;
-        done_(failure(late ? Error::Code::timeout : Error::Code::unavailable, late ? "no answer in time" : error.message(),
-                      true));
+        done_(failure(late ? Error::Code::timeout : Error::Code::unavailable,
+                      late ? "no answer in time" : error.message(), true));
     }
 
     beast::tcp_stream stream_;

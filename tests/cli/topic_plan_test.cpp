@@ -1,0 +1,66 @@
+#include "cli/run/topic_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace drover::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::Field;
+
+jobqueue::JobQueue queue_with_two_retries() {
+    jobqueue::JobQueue queue;
+    queue.name = "email";
+    queue.kafka.partitions = 6;
+    queue.retry = {.max_attempts = 3, .initial = std::chrono::seconds(2), .jitter = 0};
+    return queue;
+}
+
+TEST(TopicPlan, has_jobs_retries_and_dead_letters_in_as_many_partitions) {
+    const auto plan = topic_plan(queue_with_two_retries(), 1);
+    EXPECT_THAT(plan, ElementsAre(Field(&kafka::TopicSpec::topic, "default.email"),
+                                  Field(&kafka::TopicSpec::topic, "default.email.retry.2s"),
+                                  Field(&kafka::TopicSpec::topic, "default.email.retry.4s"),
+                                  Field(&kafka::TopicSpec::topic, "default.email.dlq")));
+    EXPECT_THAT(plan, testing::Each(Field(&kafka::TopicSpec::partitions, 6)));
+}
+
+TEST(TopicPlan, keeps_jobs_until_they_are_done_and_dead_letters_as_long_as_asked_for) {
+    jobqueue::JobQueue queue = queue_with_two_retries();
+    queue.dead_letter_retention = std::chrono::hours(1);
+    const auto plan = topic_plan(queue, 1);
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(plan[i].config.at("retention.ms"), "-1");
+    EXPECT_EQ(plan[3].config.at("retention.ms"), "3600000");
+}
+
+TEST(TopicPlan, retry_records_have_the_brokers_time) {
+    const auto plan = topic_plan(queue_with_two_retries(), 1);
+    EXPECT_EQ(plan[0].config.count("message.timestamp.type"), 0u);
+    EXPECT_EQ(plan[1].config.at("message.timestamp.type"), "LogAppendTime");
+    EXPECT_EQ(plan[3].config.count("message.timestamp.type"), 0u);
+}
+
+TEST(TopicPlan, what_carries_a_job_on_has_room_for_its_history) {
+    jobqueue::JobQueue queue = queue_with_two_retries();
+    for (const std::int64_t payload : {1024L, 8L * 1024 * 1024}) {
+        queue.delivery.max_payload = payload;
+        const auto plan = topic_plan(queue, 1);
+        const auto limit = [&](std::size_t i) { return std::stoll(plan[i].config.at("max.message.bytes")); };
+        EXPECT_GE(limit(0), payload + 64 * 1024);
+        for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(limit(i), limit(0) + 64 * 1024);
+    }
+}
+
+TEST(TopicPlan, has_no_more_copies_than_there_are_brokers) {
+    jobqueue::JobQueue queue = queue_with_two_retries();
+    queue.kafka.replication_factor = 3;
+    EXPECT_EQ(topic_plan(queue, 0)[0].replication_factor, 1);
+    EXPECT_EQ(topic_plan(queue, 1)[0].replication_factor, 1);
+    EXPECT_EQ(topic_plan(queue, 1)[0].config.count("min.insync.replicas"), 0u);
+    EXPECT_EQ(topic_plan(queue, 5)[0].replication_factor, 3);
+    EXPECT_EQ(topic_plan(queue, 5)[0].config.at("min.insync.replicas"), "2");
+}
+
+}  // namespace
+}  // namespace drover::cli

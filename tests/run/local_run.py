@@ -1,0 +1,174 @@
+"""A `drover run` under test: its lines, its queues' latest figures, its end."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE.parent / "platform"))
+
+from processes import dependency, end_with_parent, wait_until  # noqa: E402
+
+DROVER = os.environ.get("DROVER", str(ROOT / "build" / "bin" / "drover"))
+PORTS = iter(range(25000, 25400, 20))  # of the sidecars; the workers' are 500 above
+BROKER_PORTS = iter(range(25900, 26000))
+
+
+def free_port():
+    for port in BROKER_PORTS:
+        with contextlib.suppress(OSError), socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port for a broker")
+
+
+def broker_program():
+    return os.environ.get("DROVER_BROKER") or str(dependency("broker.sh"))
+
+
+def drover(*arguments, stdin=None):
+    """A command that ends by itself."""
+    return subprocess.run([DROVER, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=120)
+
+
+def queue_file(folder, name="jobs", command=None, **spec):
+    """The path of a JobQueue file with this spec; `command` is a shell's, by default the worker of these tests."""
+    command = command or f"exec {shlex.quote(sys.executable)} {shlex.quote(str(HERE / 'fixtures' / 'worker.py'))}"
+    document = {
+        "apiVersion": "drover.dev/v1alpha1", "kind": "JobQueue",
+        "metadata": {"name": name, "annotations": {"drover.dev/local-command": command,
+                                                   "drover.dev/local-output": "out/report.html"}},
+        "spec": {"kafka": {"bootstrapServers": "localhost:9092", "partitions": 4, "replicationFactor": 1},
+                 "worker": {"template": {"spec": {"containers": [{"name": "app", "image": "app"}]}}},
+                 "delivery": {"concurrency": 4, "timeout": "30s"},
+                 "retry": {"maxAttempts": 3, "initial": "100ms", "backoff": "fixed"},
+                 "scaling": {"minReplicas": 0, "maxReplicas": 1, "targetWait": "1s", "idleAfter": "1s"}}}
+    for room, fields in spec.items():
+        document["spec"][room] |= fields
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def journal(folder):
+    """What the workers have answered."""
+    path = folder / "journal"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+class LocalRun:
+    """Started at once, in a folder of its own; killed, with all it has started, at the end of the block."""
+
+    def __init__(self, folder, *arguments, port=None, files=(), broker=True):
+        self.folder = folder
+        self.broker_port = port or free_port()
+        command = [DROVER, "run", "--data", folder / "data", "--port-base", next(PORTS), "--broker", broker_program(),
+                   *(["--broker-port", self.broker_port] if broker else []), *arguments]
+        for file in files or sorted(folder.glob("*.json")):
+            command += ["-f", file]
+        self.process = subprocess.Popen(
+            list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "JOURNAL": str(folder / "journal")}, start_new_session=True, preexec_fn=end_with_parent)
+        self.lines = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        self.process.stdout.close()
+
+    @property
+    def text(self):
+        return "\n".join(self.lines)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=120):
+        """The exit code."""
+        code = self.process.wait(seconds)
+        self._reader.join()
+        return code
+
+    def wait_for(self, condition, what, seconds=60):
+        def look():
+            result = condition()
+            assert result or self.process.poll() is None, f"ended with {self.process.returncode} without {what}:\n{self.text}"
+            return result
+        try:
+            return wait_until(look, what, seconds)
+        except TimeoutError as late:
+            raise AssertionError(f"{late}\n{self.text}") from None
+
+    def wait_for_line(self, pattern, seconds=60):
+        return self.wait_for(lambda: re.search(pattern, self.text), f"line with {pattern}", seconds)
+
+    def figures(self, queue="jobs"):
+        """The queue's latest line as a dict; empty before the first one."""
+        for line in reversed(list(self.lines)):
+            fields = dict(part.partition("=")[::2] for part in shlex.split(line)) if line.startswith("t=") else {}
+            if fields.get("queue") == queue:
+                return fields
+        return {}
+
+    def wait_for_figures(self, seconds=60, queue="jobs", **wanted):
+        wanted = {name: str(value) for name, value in wanted.items()}
+        return self.wait_for(lambda: wanted.items() <= self.figures(queue).items(), f"{queue} with {wanted}", seconds)
+
+    def children(self):
+        """{pid: command line} of the processes that it has started."""
+        found = {}
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                parent = int(stat.read_text().rpartition(")")[2].split()[1])
+                if parent == self.process.pid:
+                    found[int(stat.parent.name)] = (stat.parent / "cmdline").read_text().replace("\0", " ")
+        return found
+
+    def child(self, pattern):
+        """The pid of the one whose command line has this."""
+        def look():
+            pids = [pid for pid, command in self.children().items() if re.search(pattern, command)]
+            return pids[0] if pids else None
+        return self.wait_for(look, f"process {pattern}")
+
+    def submit(self, *arguments, stdin=None):
+        return drover("submit", "--kafka", f"127.0.0.1:{self.broker_port}", "--wait", "30s", *arguments, stdin=stdin)
+
+    def submit_jobs(self, jobs, queue="jobs"):
+        path = self.folder / "jobs.lines"
+        path.write_text("".join(json.dumps(job) + "\n" for job in jobs))
+        done = self.submit("-q", queue, "--lines", path)
+        assert done.returncode == 0, done.stderr
+
+
+def interrupt(run):
+    run.signal(signal.SIGINT)
+
+
+def is_alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
