@@ -15,9 +15,7 @@ void add_sidecar_command(CLI::App& app, Chosen& chosen) {
     CLI::App* command = app.add_subcommand("sidecar", "Run one sidecar (started by the operator or by 'drover run')");
     const auto file = std::make_shared<std::string>();
     const auto pod = std::make_shared<std::string>();
-    command->add_option("--config", *file, "Its configuration, a JSON file")
-        ->required()
-        ->envname("DROVER_CONFIG");
+    command->add_option("--config", *file, "Its configuration, a JSON file")->required()->envname("DROVER_CONFIG");
     command->add_option("--pod", *pod, "Name of this pod, in attempts and metrics")->envname("POD_NAME");
     command->callback([&chosen, file, pod] {
         chosen = [file, pod] {
