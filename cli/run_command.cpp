@@ -113,24 +113,27 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
     const auto arguments = std::make_shared<Arguments>();
     RunOptions& options = arguments->options;
     options.data = ".drover";
-    command->add_option("-f,--file", arguments->files, "JobQueue files; - is stdin")->required();
-    command->add_option("--data", options.data, "Folder that keeps jobs and logs")->capture_default_str();
-    command->add_option("--kafka", options.kafka, "host:port of a Kafka, instead of the embedded broker");
+    command->add_option("-f,--file", arguments->files, "JobQueue files; - is stdin")->required()->type_name("FILE");
+    command->add_option("--data", options.data, "Folder that keeps jobs and logs")
+        ->type_name("FOLDER")
+        ->capture_default_str();
+    command->add_option("--kafka", options.kafka, "host:port of a Kafka, instead of the embedded broker")
+        ->type_name("ADDRESS");
     command->add_flag("--until-idle", options.until_idle, "End when every queue has had nothing to do for 2 s");
-    command
-        ->add_option("--submit", arguments->submit, "QUEUE=FOLDER/PATTERN: first a job for each file below the folder")
+    command->add_option("--submit", arguments->submit, "QUEUE=FOLDER/PATTERN: first a job for each file below the folder")
         ->allow_extra_args(false);
     command->add_flag("--paths", arguments->paths,
                       "The submitted jobs are the files' absolute paths, not their content");
     command->add_flag("--logs", options.logs, "Show what workers and sidecars write, in lines instead of the table");
-    command->add_option("--namespace", arguments->ns, "Of queues that name none");
+    command->add_option("--namespace", arguments->ns, "Of queues that name none")->type_name("NAME");
     command->add_option("--port-base", options.port_base, "First sidecar's port; workers' are 500 above")
         ->check(CLI::Range(1, 64000))
         ->capture_default_str();
     command->add_option("--broker-port", arguments->broker_port, "Of the embedded broker; default 9092, or a free one")
         ->check(CLI::Range(1, 65535));
     command->add_option("--broker", options.broker, "The embedded broker's program; default: beside this one")
-        ->envname("DROVER_BROKER");
+        ->envname("DROVER_BROKER")
+        ->type_name("FILE");
     command->add_flag("--no-color", arguments->no_color, "No colours")->envname("NO_COLOR");
     command->add_option("-X", arguments->settings, "A setting of librdkafka, name=value, e.g. security.protocol=ssl")
         ->allow_extra_args(false);

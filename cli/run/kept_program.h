@@ -26,7 +26,7 @@ public:
         std::function<void(int start)> crashed;  // this one ended without being told to
     };
 
-    // `name` is for messages: "the worker (python3 parse.py)".
+    // `name` is for messages: "the worker".
     KeptProgram(boost::asio::io_context& io, std::string name, ProcessSpec spec, std::filesystem::path log,
                 Listener listener);
 
@@ -41,7 +41,7 @@ public:
     int starts() const { return starts_; }
     // Why it is not there, or was not a moment ago, with its last words; "" when all is well.
     std::string problem() const;
-    const OutputLog& log() const { return log_; }
+    void forget_last_words() { log_.forget_last_words(); }  // what it wrote so far is no cause of its end
 
 private:
     void launch();

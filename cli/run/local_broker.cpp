@@ -17,6 +17,7 @@ LocalBroker::LocalBroker(boost::asio::io_context& io, const std::filesystem::pat
     kept.line = [this](Stream stream, const std::string& line) {
         if (stream == Stream::err) return listener_.trouble(line);  // a full disk, for one
         ready_ = true;                                              // its one line on stdout says that it serves
+        program_->forget_last_words();
         listener_.ready();
     };
     kept.crashed = [this](int) {

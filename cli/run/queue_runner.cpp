@@ -71,7 +71,6 @@ void QueueRunner::start_replica() {
                    .environment = {{"PORT", std::to_string(ports->worker)},
                                    {"DROVER_SIDECAR", "http://127.0.0.1:" + std::to_string(ports->app)}},
                    .folder = folder_of(queue_)},
-        .worker_command = command,
         .sidecar = {.command = {place_.executable.string(), "sidecar", "--config", config.string()}},
         .configure = [this, name, config, ports = *ports](
                          const std::string& client_id) { return write_config(config, name, client_id, ports); },

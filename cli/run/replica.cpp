@@ -37,9 +37,9 @@ void Replica::start() {
     sidecar.crashed = [weak](int start) {
         if (const auto self = weak.lock()) self->sidecar_crashed(start);
     };
-    worker_ = std::make_shared<KeptProgram>(io_, "worker (" + setup_.worker_command + ")", setup_.worker,
-                                            setup_.logs / (setup_.name + ".log"), std::move(worker));
-    sidecar_ = std::make_shared<KeptProgram>(io_, "sidecar", setup_.sidecar,
+    worker_ = std::make_shared<KeptProgram>(io_, "the worker", setup_.worker, setup_.logs / (setup_.name + ".log"),
+                                            std::move(worker));
+    sidecar_ = std::make_shared<KeptProgram>(io_, "the sidecar", setup_.sidecar,
                                              setup_.logs / (setup_.name + ".sidecar.log"), std::move(sidecar));
     worker_->start();
     sidecar_->start();
@@ -101,8 +101,7 @@ std::string Replica::problem() const {
     if (!stats_.trouble.empty()) return stats_.trouble;
     if (!stats_.blocked_job.empty()) return "a partition waits for job " + stats_.blocked_job;
     if (has_figures_ && is_overdue()) {
-        return "worker (" + setup_.worker_command + ") does not listen on its PORT, " +
-               std::to_string(setup_.ports.worker);
+        return "the worker does not listen on its PORT, " + std::to_string(setup_.ports.worker);
     }
     return {};
 }

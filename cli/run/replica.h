@@ -25,7 +25,6 @@ public:
     struct Setup {
         std::string name;  // "email-1": of its log files, and in attempts
         ProcessSpec worker;
-        std::string worker_command;  // as the user wrote it, for messages
         ProcessSpec sidecar;
         std::function<Result<void>(const std::string& client_id)> configure;  // before each start of the sidecar
         PortPool::Ports ports;

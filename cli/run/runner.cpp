@@ -49,6 +49,7 @@ private:
     void end_when_idle();
     void on_signal(int number);
     void wait_for_signals();
+    void wait_for_resizes();
     void drain(const std::string& why);
     void stop_broker();
     void end(int code);
@@ -116,6 +117,7 @@ int Runner::run() {
         return 1;
     }
     wait_for_signals();
+    wait_for_resizes();
     if (broker_)
         broker_->start();
     else
@@ -280,11 +282,13 @@ void Runner::wait_for_signals() {
         on_signal(number);
         wait_for_signals();
     });
-    if (!screen_.is_live()) return;
+}
+
+void Runner::wait_for_resizes() {
     resized_.async_wait([this](boost::system::error_code error, int) {
         if (error) return;
         screen_.resized();
-        wait_for_signals();
+        wait_for_resizes();
     });
 }
 

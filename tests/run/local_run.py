@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
 import re
 import shlex
 import signal
@@ -20,7 +21,7 @@ sys.path.insert(0, str(HERE.parent / "platform"))
 from processes import dependency, end_with_parent, wait_until  # noqa: E402
 
 DROVER = os.environ.get("DROVER", str(ROOT / "build" / "bin" / "drover"))
-PORTS = iter(range(25000, 25400, 20))  # of the sidecars; the workers' are 500 above
+PORTS = iter(range(25000, 25500, 10))  # of the sidecars; the workers' are 500 above
 BROKER_PORTS = iter(range(25900, 26000))
 
 
@@ -70,23 +71,27 @@ def journal(folder):
 class LocalRun:
     """Started at once, in a folder of its own; killed, with all it has started, at the end of the block."""
 
-    def __init__(self, folder, *arguments, port=None, files=(), broker=True):
+    def __init__(self, folder, *arguments, port=None, files=(), broker=True, terminal=False):
         self.folder = folder
         self.broker_port = port or free_port()
         command = [DROVER, "run", "--data", folder / "data", "--port-base", next(PORTS), "--broker", broker_program(),
                    *(["--broker-port", self.broker_port] if broker else []), *arguments]
         for file in files or sorted(folder.glob("*.json")):
             command += ["-f", file]
+        reader, writer = pty.openpty() if terminal else os.pipe()
+        self._output = open(reader, encoding="utf-8", errors="replace", newline="\n")
         self.process = subprocess.Popen(
-            list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            list(map(str, command)), stdin=subprocess.DEVNULL, stdout=writer, stderr=writer,
             env={**os.environ, "JOURNAL": str(folder / "journal")}, start_new_session=True, preexec_fn=end_with_parent)
+        os.close(writer)
         self.lines = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self):
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+            for line in self._output:
+                self.lines.append(line.rstrip("\r\n"))
 
     def __enter__(self):
         return self
@@ -96,7 +101,7 @@ class LocalRun:
             self.process.kill()
         self.process.wait()
         self._reader.join()
-        self.process.stdout.close()
+        self._output.close()
 
     @property
     def text(self):

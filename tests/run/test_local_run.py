@@ -68,6 +68,25 @@ def test_A15_ctrl_c_finishes_what_is_in_flight_and_the_next_run_goes_on(tmp_path
     assert sorted(done) == list(range(30)), "each job once"
 
 
+def test_on_a_terminal_the_table_stays_in_place_and_the_cursor_comes_back(tmp_path):
+    queue_file(tmp_path)
+    release = tmp_path / "release"
+    with LocalRun(tmp_path, terminal=True) as run:
+        run.submit_jobs([{"touch": str(tmp_path / "here"), "until": str(release)}])
+        run.wait_for((tmp_path / "here").exists, "job in flight")
+        for _ in range(3):
+            seen = len(run.lines)
+            run.signal(signal.SIGWINCH)
+            run.wait_for(lambda: "\x1b[2J" in "".join(run.lines[seen:]), "table drawn anew")
+        interrupt(run)
+        run.wait_for_line("jobs.*Draining")
+        release.touch()
+        assert run.wait() == 0, "a terminal of another size does not count as a second Ctrl-C: " + run.text
+    assert run.text.count("\x1b[?25l") == 1, "the cursor is hidden once"
+    assert run.text.index("\x1b[?25l") < run.text.index("\x1b[?25h") < run.text.index("Done in")
+    assert "\x1b[4A" in run.text, "the table is drawn over itself"
+
+
 def test_a_second_ctrl_c_ends_at_once_and_leaves_no_process(tmp_path):
     queue_file(tmp_path)
     with LocalRun(tmp_path) as run:
