@@ -291,7 +291,10 @@ class KafkaCluster:
         if "Kafka Server started" in log:
             return True
         if not self._pid(node):
-            raise RuntimeError(f"broker {node} ended as it started:\n" + "\n".join(log.splitlines()[-20:]))
+            lines = log.splitlines()  # the end only tells how it shut down
+            causes = [i for i, line in enumerate(lines) if " ERROR " in line or " FATAL " in line or "Exception" in line]
+            shown = lines[causes[0]:causes[0] + 20] if causes else lines[-20:]
+            raise RuntimeError(f"broker {node} ended as it started:\n" + "\n".join(shown))
         return False
 
     @contextlib.contextmanager
