@@ -54,8 +54,19 @@ class KafkaCluster:
         directory = tempfile.mkdtemp(prefix="drover-kafka-")
         cluster = cls(directory, home)
         try:
-            cluster.create(**plan)
-            cluster.start(end_with=end_with_parent, java_options=java_options)
+            try:
+                cluster.create(**plan)
+                cluster.start(end_with=end_with_parent, java_options=java_options)
+            except RuntimeError as error:
+                # Somebody who reserves nothing may have taken a port meanwhile: once more, with others. What is wrong
+                # with Kafka or its settings fails again.
+                print(f"kafka_cluster: {error}", file=sys.stderr)
+                cluster.kill_all()
+                shutil.rmtree(directory)
+                os.mkdir(directory)
+                cluster = cls(directory, home)
+                cluster.create(**plan)
+                cluster.start(end_with=end_with_parent, java_options=java_options)
             yield cluster
         finally:
             cluster.kill_all()
