@@ -37,9 +37,11 @@ int fill(const std::string& bootstrap, const std::string& topic, long count, int
     if (rate == 0) settings["batch.num.messages"] = "1000";
     auto producer = kafka::Producer::create(settings, wakeup);
     if (!producer) return complain(producer.error());
-    const auto begun = Clock::now();
+    auto begun = Clock::now();
     long sent = 0, acknowledged = 0;
     while (acknowledged < count) {
+        // The pace begins when the producer has its connections and its id: the first job waits for those alone.
+        if (rate > 0 && acknowledged == 0) begun = Clock::now() - std::chrono::microseconds(1'100'000 / rate);
         const long due = rate == 0 ? count
                                    : std::min(count, static_cast<long>(std::chrono::duration<double>(Clock::now() - begun).count() * rate));
         while (sent < due) {
