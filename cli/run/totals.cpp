@@ -11,7 +11,7 @@ void add_to(sidecar::Stats& sum, const sidecar::Stats& one) {
     using sidecar::Stats;
     for (const auto count :
          {&Stats::received, &Stats::handed_over, &Stats::completed, &Stats::retried, &Stats::dead_lettered,
-          &Stats::moved, &Stats::repeated, &Stats::dropped, &Stats::write_failures, &Stats::commit_failures}) {
+          &Stats::moved, &Stats::repeated, &Stats::dropped, &Stats::write_failures}) {
         sum.*count += one.*count;
     }
     for (const auto& [name, count] : one.dead_by_class) sum.dead_by_class[name] += count;
