@@ -2,8 +2,9 @@
 // little as can be; it understands no more of HTTP than our own client sends.
 //
 //   drover_bench worker PORT
-//   GET /stats  one JSON line: jobs, duplicates, first and last receipt (µs since the epoch), receipt latency quantiles
-//   GET /reset  forgets them
+//   GET /stats    one JSON line: jobs, repeated ones, first and last receipt (µs since the epoch). Cheap: it is polled
+//   GET /latency  one JSON line: quantiles of the time from production to receipt. Sorts: for when the load is over
+//   GET /reset    forgets all of it
 //
 // A payload begins with its job's number and its time of production, both decimal: "17 1700000000000000 …".
 #include "bench/commands.h"
@@ -52,17 +53,21 @@ struct Counts {
         }
         if (produced > 0 && latencies.size() < 2'000'000) latencies.push_back(static_cast<float>(last - produced) / 1000);
     }
-    std::string json() const {
+    std::string totals() const {
+        char line[256];
+        std::snprintf(line, sizeof line, "{\"jobs\":%llu,\"repeated\":%llu,\"first_us\":%lld,\"last_us\":%lld}\n",
+                      static_cast<unsigned long long>(jobs), static_cast<unsigned long long>(repeated),
+                      static_cast<long long>(first), static_cast<long long>(last));
+        return line;
+    }
+    std::string quantiles() const {
         std::vector<float> sorted = latencies;
         std::ranges::sort(sorted);
         const auto at = [&](double q) {
             return sorted.empty() ? 0.0 : sorted[static_cast<std::size_t>(q * static_cast<double>(sorted.size() - 1))];
         };
-        char line[256];
-        std::snprintf(line, sizeof line,
-                      "{\"jobs\":%llu,\"repeated\":%llu,\"first_us\":%lld,\"last_us\":%lld,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n",
-                      static_cast<unsigned long long>(jobs), static_cast<unsigned long long>(repeated),
-                      static_cast<long long>(first), static_cast<long long>(last), at(0.5), at(0.99));
+        char line[64];
+        std::snprintf(line, sizeof line, "{\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n", at(0.5), at(0.99));
         return line;
     }
 };
@@ -131,7 +136,9 @@ int worker(int port) {
                 const std::size_t length = content_length(head);
                 if (text.size() < end + 4 + length) break;
                 if (head.starts_with("GET /stats")) {
-                    answer(fd, counts.json());
+                    answer(fd, counts.totals());
+                } else if (head.starts_with("GET /latency")) {
+                    answer(fd, counts.quantiles());
                 } else if (head.starts_with("GET /reset")) {
                     counts = Counts();
                     answer(fd, "{}");
