@@ -36,9 +36,9 @@ std::uint64_t random_number() {
     return static_cast<std::uint64_t>(device()) << 32 | device();
 }
 
-std::string hex(std::uint64_t number) {
+void append_hex(std::string& text, std::uint64_t number) {
     char digits[16];
-    return {digits, std::to_chars(std::begin(digits), std::end(digits), number, 16).ptr};
+    text.append(digits, std::to_chars(std::begin(digits), std::end(digits), number, 16).ptr);
 }
 
 WorkerAnswer to_worker_answer(const http::Answer& answer) {
@@ -71,8 +71,10 @@ Sidecar::Sidecar(boost::asio::io_context& io, jobqueue::SidecarConfig config)
       timer_(io),
       drain_limit_(io),
       engine_(engine_config(config_), random_number()),
-      headers_(config_.queue, "/drover/" + config_.ns + "/" + config_.queue),
-      incarnation_(hex(random_number())) {}
+      headers_(config_.queue, "/drover/" + config_.ns + "/" + config_.queue) {
+    append_hex(incarnation_, random_number());
+    lease_ = incarnation_ + "-";
+}
 
 Sidecar::~Sidecar() {
     client_.reset();
@@ -129,12 +131,14 @@ void Sidecar::schedule_turn() {
     boost::asio::post(io_, [this] { turn(); });
 }
 
-// After answers: what was prefetched takes the free places. Answers that come together share one look.
+// After answers: what waits takes the free places, and what was prefetched takes theirs. Answers that come together
+// are served together, so that the app is woken once for all of them.
 void Sidecar::schedule_refill() {
     if (refill_scheduled_) return;
     refill_scheduled_ = true;
     boost::asio::post(io_, [this] {
         refill_scheduled_ = false;
+        serve_events();
         take_records();
         set_timer();
         log_worker();
@@ -198,9 +202,8 @@ void Sidecar::poll_producer() {
 }
 
 void Sidecar::poll_groups() {
-    std::vector<Event> events;
-    for (const auto& subscription : subscriptions_) subscription->poll(clock_.now(), events);
-    for (Event& event : events) handle(std::move(event));
+    for (const auto& subscription : subscriptions_) subscription->poll(clock_.now(), events_);
+    serve_events();
     for (const kafka::ClientError& trouble : fetcher_->serve()) {
         if (trouble.error.message == kafka_trouble_) continue;
         kafka_trouble_ = trouble.error.message;
@@ -251,9 +254,9 @@ bool Sidecar::take_from(AssignmentId assignment) {
     if (!fetched_.empty()) kafka_trouble_.clear();  // set again below by what is still wrong
     for (kafka::Fetcher::Fetched& item : fetched_) {
         if (auto* record = std::get_if<kafka::Record>(&item)) {
-            arrive(assignment, std::move(*record));
+            events_.emplace_back(arrived(assignment, std::move(*record)));
         } else if (const auto* end = std::get_if<kafka::Fetcher::ReachedEnd>(&item)) {
-            handle(event::ReachedEnd{assignment, end->offset});
+            events_.emplace_back(event::ReachedEnd{assignment, end->offset});
         } else if (const auto* failed = std::get_if<kafka::Fetcher::Failed>(&item)) {
             log::error("partition cannot be fetched, trying again", {{"error", failed->error.message}});
             kafka_trouble_ = failed->error.message;
@@ -261,16 +264,16 @@ bool Sidecar::take_from(AssignmentId assignment) {
             log::error("the committed offset does not exist any more: jobs may have been deleted unread; going on at the "
                        "first that exists",
                        {{"error", gone->message}});
-            std::vector<Event> events;
-            if (Subscription* subscription = holder(assignment)) subscription->restart_at_earliest(assignment, events);
-            for (Event& event : events) handle(std::move(event));
+            if (Subscription* subscription = holder(assignment)) subscription->restart_at_earliest(assignment, events_);
+            serve_events();
             return false;
         }
     }
+    serve_events();
     return more;
 }
 
-void Sidecar::arrive(AssignmentId assignment, kafka::Record record) {
+event::Arrived Sidecar::arrived(AssignmentId assignment, kafka::Record record) {
     ++stats_.received;
     const Slot slot = slots_.keep(std::move(record));
     HeldJob& job = slots_[slot];
@@ -302,17 +305,22 @@ void Sidecar::arrive(AssignmentId assignment, kafka::Record record) {
                                        std::to_string(config_.delivery.max_payload)});
     }
     job.id = jobqueue::job_id(job.headers, job.fields, job.origin());
-    handle(std::move(arrived));
+    return arrived;
 }
 
 // --- decisions
 
 void Sidecar::handle(Event event) {
     events_.push_back(std::move(event));
+    serve_events();
+}
+
+void Sidecar::serve_events() {
     if (handling_) return;  // from within perform(): its turn comes
     handling_ = true;
+    const Time now = clock_.now();
     for (std::size_t i = 0; i < events_.size(); ++i) {
-        for (Action& action : engine_.step(std::move(events_[i]), clock_.now())) {
+        for (Action& action : engine_.step(std::move(events_[i]), now)) {
             std::visit([this](auto& what) { perform(what); }, action);
         }
     }
@@ -327,7 +335,8 @@ void Sidecar::perform(action::HandOver& hand_over) {
     job.handed_over_at = clock_.now();
     if (hand_over.attempt == 1) stats_.wait.add(std::max(Duration{0}, job.handed_over_at - job.record->timestamp()));
     const std::optional<std::string_view> value = job.record->value();
-    const std::string lease = incarnation_ + "-" + hex(hand_over.lease);
+    lease_.resize(incarnation_.size() + 1);  // after the incarnation and its dash
+    append_hex(lease_, hand_over.lease);
     client_->send(hand_over.lease,
                   headers_.build({.fields = job.fields,
                                   .headers = job.headers,
@@ -337,7 +346,7 @@ void Sidecar::perform(action::HandOver& hand_over) {
                                   .null_value = !value,
                                   .attempt = hand_over.attempt,
                                   .max_attempts = hand_over.max_attempts,
-                                  .lease = lease}),
+                                  .lease = lease_}),
                   value.value_or(std::string_view()));
 }
 
@@ -441,7 +450,7 @@ void Sidecar::answered(http::JobClient::Token lease, const http::Answer& answer)
     if (outcome.verdict != Outcome::Verdict::not_delivered && outcome.verdict != Outcome::Verdict::aborted) {
         stats_.worker_time.add(now - slots_[static_cast<Slot>(lease & 0xffff'ffff)].handed_over_at);
     }
-    handle(event::Answered{lease, std::move(outcome)});
+    events_.push_back(event::Answered{lease, std::move(outcome)});
     schedule_refill();
 }
 

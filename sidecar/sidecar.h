@@ -62,11 +62,12 @@ private:
     void poll_groups();
     void take_records();
     bool take_from(AssignmentId assignment);
-    void arrive(AssignmentId assignment, kafka::Record record);
+    event::Arrived arrived(AssignmentId assignment, kafka::Record record);  // in a slot, its headers read
     void log_worker();
     void set_timer();
 
     void handle(Event event);  // lets the engine decide, and performs what it says
+    void serve_events();
     void perform(action::HandOver& action);
     void perform(action::Abort& action);
     void perform(action::WriteRetry& action);
@@ -93,6 +94,7 @@ private:
     RecordSlots slots_;  // outlived by what its records came from: see the order below
     HandOverHeaders headers_;
     std::string incarnation_;  // of this process, in leases
+    std::string lease_;        // as the app sees the last one: incarnation, dash, number
 
     std::unique_ptr<kafka::Fetcher> fetcher_;
     std::unique_ptr<kafka::Producer> producer_;
@@ -103,7 +105,7 @@ private:
     std::vector<AssignmentId> readable_;  // may have records; taken from in turn
     std::size_t next_readable_ = 0;
     std::vector<kafka::Fetcher::Fetched> fetched_;  // buffer of take_from()
-    std::vector<Event> events_;                     // waiting for the engine, while it is being served
+    std::vector<Event> events_;                     // waiting for the engine, in their order
     bool handling_ = false;
     bool refill_scheduled_ = false;
     Time timer_at_{};  // when timer_ fires
