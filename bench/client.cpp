@@ -48,12 +48,17 @@ public:
         const double seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
         rusage usage{};
         getrusage(RUSAGE_SELF, &usage);
-        const auto micros = [](const timeval& time) { return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec); };
+        const auto micros = [](const timeval& time) {
+            return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
+        };
         std::ranges::sort(latencies_);
-        const auto at = [&](double q) { return latencies_[static_cast<std::size_t>(q * static_cast<double>(latencies_.size() - 1))]; };
+        const auto at = [&](double q) {
+            return latencies_[static_cast<std::size_t>(q * static_cast<double>(latencies_.size() - 1))];
+        };
         std::printf("{\"jobs_s\":%.0f,\"cpu_us_job\":%.2f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"failed\":%ld}\n",
                     static_cast<double>(count_) / seconds,
-                    (micros(usage.ru_utime) + micros(usage.ru_stime)) / static_cast<double>(count_), at(0.5), at(0.99), failed_);
+                    (micros(usage.ru_utime) + micros(usage.ru_stime)) / static_cast<double>(count_), at(0.5), at(0.99),
+                    failed_);
     }
 
     void answered(http::JobClient::Token token, const http::Answer& answer) override {

@@ -27,7 +27,8 @@ int complain(const Error& error) {
 int create(const std::string& bootstrap, const std::string& topic, int partitions) {
     auto admin = kafka::Admin::connect({{"bootstrap.servers", bootstrap}}, 30s);
     if (!admin) return complain(admin.error());
-    const auto created = (*admin)->ensure_topics({{.topic = topic, .partitions = partitions, .config = {{"retention.ms", "-1"}}}});
+    const auto created =
+        (*admin)->ensure_topics({{.topic = topic, .partitions = partitions, .config = {{"retention.ms", "-1"}}}});
     return created ? 0 : complain(created.error());
 }
 
@@ -42,8 +43,10 @@ int fill(const std::string& bootstrap, const std::string& topic, long count, int
     while (acknowledged < count) {
         // The pace begins when the producer has its connections and its id: the first job waits for those alone.
         if (rate > 0 && acknowledged == 0) begun = Clock::now() - std::chrono::microseconds(1'100'000 / rate);
-        const long due = rate == 0 ? count
-                                   : std::min(count, static_cast<long>(std::chrono::duration<double>(Clock::now() - begun).count() * rate));
+        const long due =
+            rate == 0 ? count
+                      : std::min(count,
+                                 static_cast<long>(std::chrono::duration<double>(Clock::now() - begun).count() * rate));
         while (sent < due) {
             const std::string value = payload(sent, bytes);
             if (!(*producer)->produce({.topic = topic, .value = value}, static_cast<std::uint64_t>(sent))) break;
@@ -65,7 +68,8 @@ int consume(const std::string& bootstrap, const std::string& topic, int partitio
     auto fetcher = kafka::Fetcher::create({{"bootstrap.servers", bootstrap}}, {}, wakeup);
     if (!fetcher) return complain(fetcher.error());
     for (int partition = 0; partition < partitions; ++partition) {
-        const auto started = (*fetcher)->start(static_cast<std::uint32_t>(partition), {topic, partition}, kafka::Fetcher::earliest);
+        const auto started =
+            (*fetcher)->start(static_cast<std::uint32_t>(partition), {topic, partition}, kafka::Fetcher::earliest);
         if (!started) return complain(started.error());
     }
     std::vector<kafka::Fetcher::Id> ready;
@@ -97,7 +101,9 @@ int consume(const std::string& bootstrap, const std::string& topic, int partitio
     const double seconds = std::chrono::duration<double>(Clock::now() - begun).count();
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    const auto micros = [](const timeval& time) { return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec); };
+    const auto micros = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
+    };
     std::printf("{\"jobs_s\":%.0f,\"cpu_us_job\":%.2f,\"bytes\":%zu}\n", static_cast<double>(received) / seconds,
                 (micros(usage.ru_utime) + micros(usage.ru_stime)) / static_cast<double>(received), bytes);
     return 0;

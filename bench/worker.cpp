@@ -51,7 +51,8 @@ struct Counts {
             if (seen[number]) ++repeated;
             seen[number] = true;
         }
-        if (produced > 0 && latencies.size() < 2'000'000) latencies.push_back(static_cast<float>(last - produced) / 1000);
+        if (produced > 0 && latencies.size() < 2'000'000)
+            latencies.push_back(static_cast<float>(last - produced) / 1000);
     }
     std::string totals() const {
         char line[256];

@@ -120,7 +120,8 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
     command->add_option("--kafka", options.kafka, "host:port of a Kafka, instead of the embedded broker")
         ->type_name("ADDRESS");
     command->add_flag("--until-idle", options.until_idle, "End when every queue has had nothing to do for 2 s");
-    command->add_option("--submit", arguments->submit, "QUEUE=FOLDER/PATTERN: first a job for each file below the folder")
+    command
+        ->add_option("--submit", arguments->submit, "QUEUE=FOLDER/PATTERN: first a job for each file below the folder")
         ->allow_extra_args(false);
     command->add_flag("--paths", arguments->paths,
                       "The submitted jobs are the files' absolute paths, not their content");

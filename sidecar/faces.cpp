@@ -28,7 +28,8 @@ int status_of(const Error& error) {
     }
 }
 
-void submit(Sidecar& sidecar, const std::string& queue, const http::Request& request, const http::Server::Reply& reply) {
+void submit(Sidecar& sidecar, const std::string& queue, const http::Request& request,
+            const http::Server::Reply& reply) {
     Result<jobqueue::Submission> job = jobqueue::parse_submission(request.body);
     if (!job) return reply(http::problem(400, "Invalid job", job.error().message));
     if (job->payload.size() > static_cast<std::size_t>(sidecar.config().delivery.max_payload) &&

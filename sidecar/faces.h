@@ -1,7 +1,8 @@
 // The sidecar's two ports. Room: sidecar. Owner thread: the loop.
 //
 //   app face, loopback only:  POST /v1/queues/{queue}/jobs     further jobs, from the worker
-//   probe face, pod address:  GET /healthz /readyz /metrics /stats, GET or POST /drain (with the token, if there is one)
+//   probe face, pod address:  GET /healthz /readyz /metrics /stats, GET or POST /drain (with the token, if there is
+//   one)
 #pragma once
 
 #include <memory>

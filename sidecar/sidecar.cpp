@@ -85,8 +85,8 @@ Sidecar::~Sidecar() {
 }
 
 Result<void> Sidecar::connect() {
-    auto fetcher = kafka::Fetcher::create(
-        config_.kafka, {.expected_partitions = config_.partitions, .group = config_.group}, wakeup_);
+    auto fetcher = kafka::Fetcher::create(config_.kafka,
+                                          {.expected_partitions = config_.partitions, .group = config_.group}, wakeup_);
     if (!fetcher) return tl::unexpected(fetcher.error());
     fetcher_ = std::move(*fetcher);
     auto producer = kafka::Producer::create(config_.kafka, wakeup_);
@@ -111,9 +111,9 @@ Result<void> Sidecar::connect() {
         for (const auto& retry : config_.retry_topics) steps.emplace(retry.topic, retry.step);
         if (Result<void> joined = join(config_.retry_group, std::move(steps)); !joined) return joined;
     }
-    client_ = http::JobClient::create(io_.get_executor(),
-                                      {.port = static_cast<std::uint16_t>(config_.delivery.port), .path = config_.delivery.path},
-                                      *this);
+    client_ = http::JobClient::create(
+        io_.get_executor(), {.port = static_cast<std::uint16_t>(config_.delivery.port), .path = config_.delivery.path},
+        *this);
     return {};
 }
 
@@ -163,7 +163,8 @@ void Sidecar::log_worker() {
     if (worker_was_reachable_) {
         log::info("the worker answers", {{"port", config_.delivery.port}});
     } else {
-        log::warn("the worker's port does not answer: jobs wait, no attempt is used", {{"port", config_.delivery.port}});
+        log::warn("the worker's port does not answer: jobs wait, no attempt is used",
+                  {{"port", config_.delivery.port}});
     }
 }
 
@@ -261,9 +262,10 @@ bool Sidecar::take_from(AssignmentId assignment) {
             log::error("partition cannot be fetched, trying again", {{"error", failed->error.message}});
             kafka_trouble_ = failed->error.message;
         } else if (const auto* gone = std::get_if<kafka::Fetcher::OffsetOutOfRange>(&item)) {
-            log::error("the committed offset does not exist any more: jobs may have been deleted unread; going on at the "
-                       "first that exists",
-                       {{"error", gone->message}});
+            log::error(
+                "the committed offset does not exist any more: jobs may have been deleted unread; going on at the "
+                "first that exists",
+                {{"error", gone->message}});
             if (Subscription* subscription = holder(assignment)) subscription->restart_at_earliest(assignment, events_);
             serve_events();
             return false;
@@ -370,9 +372,9 @@ void Sidecar::perform(action::WriteDeadLetter& letter) {
     const jobqueue::AttemptRecord attempt{letter.attempts_made, clock_.now(), config_.pod, letter.cause.error_class};
     // Too large even for that topic: the coordinates and the cause, without what the user sent.
     const std::span<const FieldView> fields = letter.without_payload ? std::span<const FieldView>() : job.fields;
-    const auto headers = jobqueue::dead_letter_headers(fields, job.headers, job.origin(), job.id, config_.group,
-                                                       letter.attempts_made, clock_.now(), letter.cause,
-                                                       letter.tried ? &attempt : nullptr);
+    const auto headers =
+        jobqueue::dead_letter_headers(fields, job.headers, job.origin(), job.id, config_.group, letter.attempts_made,
+                                      clock_.now(), letter.cause, letter.tried ? &attempt : nullptr);
     produce_letter(letter.slot, {.topic = config_.dead_letter_topic,
                                  .key = letter.without_payload ? std::nullopt : job.record->key(),
                                  .value = letter.without_payload ? std::nullopt : job.record->value(),
@@ -396,8 +398,7 @@ void Sidecar::count_dead_letter(const HeldJob& job) {
     const Time second = std::chrono::floor<std::chrono::seconds>(clock_.now());
     if (second != dead_log_second_) {
         if (dead_logs_ > dead_logs_per_second) {
-            log::warn("more jobs dead-lettered in the same second",
-                      {{"count", dead_logs_ - dead_logs_per_second}});
+            log::warn("more jobs dead-lettered in the same second", {{"count", dead_logs_ - dead_logs_per_second}});
         }
         dead_log_second_ = second;
         dead_logs_ = 0;
@@ -464,9 +465,12 @@ void Sidecar::submit(const std::string& queue, const jobqueue::Submission& job, 
     const std::string topic = known != config_.queue_topics.end() ? known->second : config_.ns + "." + queue;
     const std::uint64_t token = submit_flag | next_submit_++;
     const auto headers = jobqueue::submission_headers(job, clock_.now());
-    const Result<void> queued = producer_->produce(
-        {.topic = topic, .key = job.key ? std::optional<std::string_view>(*job.key) : std::nullopt, .value = job.payload, .headers = headers},
-        token);
+    const Result<void> queued =
+        producer_->produce({.topic = topic,
+                            .key = job.key ? std::optional<std::string_view>(*job.key) : std::nullopt,
+                            .value = job.payload,
+                            .headers = headers},
+                           token);
     if (!queued) return done(tl::unexpected(queued.error()));
     submits_.emplace(token, std::move(done));
 }

@@ -26,7 +26,8 @@ constexpr Count counts[] = {
     {"moved", &Stats::moved, "drover_jobs_moved_total", "Waiting jobs moved to another retry step"},
     {"repeated", &Stats::repeated, "drover_jobs_repeated_total", "Records of finished jobs, not handed over again"},
     {"dropped", &Stats::dropped, "drover_jobs_dropped_total", "Waiting jobs left to another sidecar"},
-    {"writeFailures", &Stats::write_failures, "drover_write_failures_total", "Retries and dead letters not written, tried again"},
+    {"writeFailures", &Stats::write_failures, "drover_write_failures_total",
+     "Retries and dead letters not written, tried again"},
 };
 
 }  // namespace

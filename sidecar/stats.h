@@ -22,8 +22,8 @@ struct Stats {
     std::uint64_t dropped = 0;   // left to another owner
     std::uint64_t write_failures = 0;
     std::map<std::string, std::uint64_t> dead_by_class;  // at most 20 classes, the rest under "other"
-    telemetry::LatencyHistogram worker_time;  // from hand-over to answer
-    telemetry::LatencyHistogram wait;         // from the record's timestamp to its first hand-over
+    telemetry::LatencyHistogram worker_time;             // from hand-over to answer
+    telemetry::LatencyHistogram wait;                    // from the record's timestamp to its first hand-over
 
     // The present.
     std::size_t in_flight = 0;

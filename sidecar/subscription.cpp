@@ -106,9 +106,8 @@ void Subscription::on(const kafka::group_event::Committed& committed, std::vecto
         events.push_back(event::Committed{found->second.id, !error});
         if (!error) trouble_.clear();
         if (error && !error->retryable) {
-            log::error("commit refused", {{"topic", partition.topic},
-                                          {"partition", partition.partition},
-                                          {"error", error->message}});
+            log::error("commit refused",
+                       {{"topic", partition.topic}, {"partition", partition.partition}, {"error", error->message}});
         }
     }
 }
@@ -118,9 +117,9 @@ void Subscription::on(const kafka::group_event::Positions& positions, std::vecto
         const auto found = partitions_.find(partition);
         if (found == partitions_.end() || found->second.id != 0) continue;  // revoked meanwhile
         if (!position) {
-            log::warn("committed offset not read, trying again", {{"topic", partition.topic},
-                                                                  {"partition", partition.partition},
-                                                                  {"error", position.error().message}});
+            log::warn(
+                "committed offset not read, trying again",
+                {{"topic", partition.topic}, {"partition", partition.partition}, {"error", position.error().message}});
             unread_.push_back(partition);
             read_again_at_ = now_ + read_again_after;
         } else if (!*position) {
@@ -135,8 +134,8 @@ void Subscription::on(const kafka::group_event::Positions& positions, std::vecto
                               {{"topic", partition.topic}, {"partition", partition.partition}});
                 }
             }
-            start(partition, found->second, at.offset, at.offset, std::move(metadata).value_or(jobqueue::CommitMetadata{}),
-                  events);
+            start(partition, found->second, at.offset, at.offset,
+                  std::move(metadata).value_or(jobqueue::CommitMetadata{}), events);
         }
     }
 }
@@ -155,9 +154,9 @@ void Subscription::start(const kafka::TopicPartition& partition, Owned& owned, s
     partitions_by_id_.emplace(owned.id, partition);
     events.push_back(event::Assigned{owned.id, committed, std::move(metadata), steps_.at(partition.topic)});
     if (const Result<void> started = fetcher_.start(owned.id, partition, offset); !started) {
-        log::error("partition cannot be fetched", {{"topic", partition.topic},
-                                                   {"partition", partition.partition},
-                                                   {"error", started.error().message}});
+        log::error(
+            "partition cannot be fetched",
+            {{"topic", partition.topic}, {"partition", partition.partition}, {"error", started.error().message}});
     }
 }
 

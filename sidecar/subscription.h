@@ -20,8 +20,8 @@ class Subscription {
 public:
     // `steps`: the topics, each with its retry step; zero for a main topic. `next_assignment` is shared by all
     // subscriptions of a sidecar.
-    Subscription(std::unique_ptr<kafka::GroupMember> member, kafka::Fetcher& fetcher, std::map<std::string, Duration> steps,
-                 AssignmentId& next_assignment);
+    Subscription(std::unique_ptr<kafka::GroupMember> member, kafka::Fetcher& fetcher,
+                 std::map<std::string, Duration> steps, AssignmentId& next_assignment);
 
     // What the group said since the last call, as events for the engine.
     void poll(Time now, std::vector<Event>& events);

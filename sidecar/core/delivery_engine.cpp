@@ -263,7 +263,8 @@ void DeliveryEngine::on(event::WriteFailed& failed) {
         }
     }
     ++job.write_failures;
-    delay(failed.slot, State::write_waits, now_ + backoff(first_write_backoff, longest_write_backoff, job.write_failures));
+    delay(failed.slot, State::write_waits,
+          now_ + backoff(first_write_backoff, longest_write_backoff, job.write_failures));
 }
 
 void DeliveryEngine::on(event::Committed& committed) {
@@ -352,7 +353,11 @@ void DeliveryEngine::offer(Slot slot) {
             if (job.due_at - job.appended_at > 2 * step) look_at = job.appended_at + step;
         }
         if (look_at > now_) return delay(slot, State::delayed, look_at);
-        return write(slot, action::WriteRetry{slot, step_for(job.due_at - now_), job.attempts_made, job.due_at, {},
+        return write(slot, action::WriteRetry{slot,
+                                              step_for(job.due_at - now_),
+                                              job.attempts_made,
+                                              job.due_at,
+                                              {},
                                               action::WriteRetry::Why::not_due});
     }
     enter(slot, State::ready);
@@ -375,7 +380,8 @@ void DeliveryEngine::give_back(Slot slot) {
 void DeliveryEngine::fail(Slot slot, Outcome&& outcome) {
     Job& job = jobs_[slot];
     if (outcome.costs_attempt) ++job.attempts_made;
-    if (outcome.costs_attempt && job.attempts_made >= job.max_attempts) return bury(slot, std::move(outcome.cause), true);
+    if (outcome.costs_attempt && job.attempts_made >= job.max_attempts)
+        return bury(slot, std::move(outcome.cause), true);
 
     const Duration wait = outcome.wait ? *outcome.wait : retry_delay(config_.retry, job.attempts_made, random_unit());
     job.due_at = whole_millis(now_ + wait);
@@ -386,10 +392,10 @@ void DeliveryEngine::fail(Slot slot, Outcome&& outcome) {
         return bury(slot, std::move(outcome.cause), true);
     }
     if (!retries_in_place()) {
-        return write(slot, action::WriteRetry{slot, step_for(wait), job.attempts_made, job.due_at,
-                                              std::move(outcome.cause),
-                                              outcome.costs_attempt ? action::WriteRetry::Why::failed
-                                                                    : action::WriteRetry::Why::held_back});
+        return write(slot,
+                     action::WriteRetry{
+                         slot, step_for(wait), job.attempts_made, job.due_at, std::move(outcome.cause),
+                         outcome.costs_attempt ? action::WriteRetry::Why::failed : action::WriteRetry::Why::held_back});
     }
     Partition& partition = *partition_of(job);
     partition.retries[job.offset] = {job.attempts_made, job.due_at};

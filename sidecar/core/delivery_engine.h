@@ -59,28 +59,52 @@ struct Assigned {
     jobqueue::CommitMetadata metadata;
     Duration retry_step{0};  // of the topic; zero: the main topic
 };
-struct Revoking { AssignmentId assignment = 0; };  // finish, commit, then Release follows
-struct Lost { AssignmentId assignment = 0; };      // somebody else's already: drop everything
+// Finish, commit, then Release follows.
+struct Revoking {
+    AssignmentId assignment = 0;
+};
+// Somebody else's already: drop everything.
+struct Lost {
+    AssignmentId assignment = 0;
+};
 struct Arrived {
     AssignmentId assignment = 0;
     Slot slot = 0;
     std::int64_t offset = 0;
-    std::size_t bytes = 0;                        // that keeping it takes
-    std::optional<std::uint64_t> key;             // hash of the record's key
+    std::size_t bytes = 0;             // that keeping it takes
+    std::optional<std::uint64_t> key;  // hash of the record's key
     int attempts_made = 0;
-    std::optional<int> max_attempts;              // where the job has its own
+    std::optional<int> max_attempts;  // where the job has its own
     std::optional<Duration> timeout;
     std::optional<Time> due_at, deadline;
-    Time appended_at{};                           // the record's timestamp
-    std::unique_ptr<jobqueue::Cause> unfit;       // set: to the dead letters with it, without a try
+    Time appended_at{};                      // the record's timestamp
+    std::unique_ptr<jobqueue::Cause> unfit;  // set: to the dead letters with it, without a try
 };
-struct ReachedEnd { AssignmentId assignment = 0; std::int64_t offset = 0; };
-struct Answered { Lease lease = 0; Outcome outcome; };
-struct Written { Slot slot = 0; };
-struct WriteFailed { Slot slot = 0; bool too_large = false; };
-struct Committed { AssignmentId assignment = 0; bool ok = true; };
-struct WorkerProbed { bool reachable = false; };
-struct Paused { bool paused = true; };
+struct ReachedEnd {
+    AssignmentId assignment = 0;
+    std::int64_t offset = 0;
+};
+struct Answered {
+    Lease lease = 0;
+    Outcome outcome;
+};
+struct Written {
+    Slot slot = 0;
+};
+struct WriteFailed {
+    Slot slot = 0;
+    bool too_large = false;
+};
+struct Committed {
+    AssignmentId assignment = 0;
+    bool ok = true;
+};
+struct WorkerProbed {
+    bool reachable = false;
+};
+struct Paused {
+    bool paused = true;
+};
 struct Drain {};  // hand nothing over any more: what waits is dropped, what is in flight is finished, Drained follows
 struct Tick {};   // time has passed
 }  // namespace event
@@ -96,7 +120,9 @@ struct HandOver {
     int attempt = 1;
     int max_attempts = 1;
 };
-struct Abort { Lease lease = 0; };
+struct Abort {
+    Lease lease = 0;
+};
 struct WriteRetry {
     Slot slot = 0;
     std::size_t step = 0;  // index into EngineConfig::retry_steps
@@ -129,7 +155,9 @@ struct Commit {
     std::int64_t offset = 0;
     jobqueue::CommitMetadata metadata;
 };
-struct Release { AssignmentId assignment = 0; };
+struct Release {
+    AssignmentId assignment = 0;
+};
 struct Probe {};
 struct Drained {};
 }  // namespace action
@@ -189,8 +217,8 @@ private:
         std::size_t unsettled = 0;   // jobs that arrived and are not settled
         std::size_t held_bytes = 0;  // of those that are not in flight
         std::size_t held_jobs = 0;
-        Time commit_at{};            // no commit before: the last one failed
-        bool dirty = false;          // there is something to commit
+        Time commit_at{};    // no commit before: the last one failed
+        bool dirty = false;  // there is something to commit
         bool committing = false;
         bool revoking = false;
     };

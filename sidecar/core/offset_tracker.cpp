@@ -13,8 +13,8 @@ OffsetTracker::OffsetTracker(std::int64_t committed, const std::vector<jobqueue:
     for (const jobqueue::OffsetRun& run : finished) {
         if (run.count <= 0 || run.first >= limit) continue;
         const std::int64_t first = std::max({run.first, base_, runs_.empty() ? base_ : std::prev(runs_.end())->second});
-        const std::int64_t end = run.first > 0 && run.count > most - run.first ? limit
-                                                                               : std::min(run.first + run.count, limit);
+        const std::int64_t end =
+            run.first > 0 && run.count > most - run.first ? limit : std::min(run.first + run.count, limit);
         if (first < end) mark_finished(first, end);
     }
     next_ = std::max(next_, base_);

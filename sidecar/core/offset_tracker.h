@@ -36,7 +36,7 @@ public:
     void reached_end(std::int64_t end);
 
     std::int64_t committable() const { return base_; }
-    std::int64_t next() const { return next_; }           // one past the highest received offset
+    std::int64_t next() const { return next_; }  // one past the highest received offset
     std::int64_t unfinished() const { return unfinished_; }
     // The finished offsets above committable(), for the commit's metadata.
     std::vector<jobqueue::OffsetRun> finished_above() const;

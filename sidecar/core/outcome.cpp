@@ -82,8 +82,8 @@ Outcome classify_response(const WorkerAnswer& answer, Time now) {
     outcome.cause = response_cause(answer, "Http" + status, "the worker answered " + status);
     if (unknown_wish) {
         outcome.cause.error_class = "InvalidOutcome";
-        outcome.cause.message = "the worker answered " + status + " with an unknown Drover-Outcome: " +
-                                std::string(wish.substr(0, 100));
+        outcome.cause.message =
+            "the worker answered " + status + " with an unknown Drover-Outcome: " + std::string(wish.substr(0, 100));
     }
     if (outcome.verdict == Verdict::retry) {
         outcome.wait = parse_retry_after(answer.retry_after, now);
@@ -135,10 +135,12 @@ std::optional<Duration> parse_retry_after(std::string_view value, Time now) {
 Outcome classify(const WorkerAnswer& answer, Time now) {
     switch (answer.kind) {
         case Kind::response: return classify_response(answer, now);
-        case Kind::refused: return {.verdict = Verdict::not_delivered,
-                                    .costs_attempt = false,
-                                    .cause = {.error_class = "WorkerUnreachable", .message = std::string(answer.detail)}};
-        case Kind::cut: return transport_failure(answer, "ConnectionCut", "the connection ended before the whole answer");
+        case Kind::refused:
+            return {.verdict = Verdict::not_delivered,
+                    .costs_attempt = false,
+                    .cause = {.error_class = "WorkerUnreachable", .message = std::string(answer.detail)}};
+        case Kind::cut:
+            return transport_failure(answer, "ConnectionCut", "the connection ended before the whole answer");
         case Kind::malformed: return transport_failure(answer, "MalformedAnswer", "the answer is not HTTP");
         case Kind::too_large: return transport_failure(answer, "AnswerTooLarge", "the answer is over the limit");
         case Kind::aborted: return {.verdict = Verdict::aborted};

@@ -30,10 +30,10 @@ struct Outcome {
         aborted,        // we closed the connection: why is the engine's to know
     };
     Verdict verdict = Verdict::done;
-    bool costs_attempt = true;         // of retry
-    bool overloaded = false;           // the app asks for less
-    std::optional<Duration> wait;      // of retry: the app says how long; else the ladder does
-    jobqueue::Cause cause;             // of retry and dead
+    bool costs_attempt = true;     // of retry
+    bool overloaded = false;       // the app asks for less
+    std::optional<Duration> wait;  // of retry: the app says how long; else the ladder does
+    jobqueue::Cause cause;         // of retry and dead
 };
 
 // By design.md's table. Total: every status and every header value has an outcome. `now` is for Retry-After dates.

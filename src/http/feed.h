@@ -13,9 +13,9 @@
 namespace drover::http {
 
 enum class Fed {
-    more,             // all was taken that can be; the message is not over
-    head,             // the head is over, the message is not; feed again
-    done,             // the message is over; the buffer may hold what follows it
+    more,  // all was taken that can be; the message is not over
+    head,  // the head is over, the message is not; feed again
+    done,  // the message is over; the buffer may hold what follows it
     head_too_large,
     chunk_too_large,  // a chunk header or the trailers, not the chunk
     failed,           // `ec` says why

@@ -36,8 +36,8 @@ struct Answer {
     std::string_view outcome;      // header Drover-Outcome
     std::string_view error;        // header Drover-Error
     std::string_view content_type;
-    std::string_view body;         // of a response; of other kinds the part that had come, within the limit
-    std::string detail;            // for people: why it is not a response, e.g. "Connection reset by peer"
+    std::string_view body;  // of a response; of other kinds the part that had come, within the limit
+    std::string detail;     // for people: why it is not a response, e.g. "Connection reset by peer"
 };
 
 struct JobClientOptions {

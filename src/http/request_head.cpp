@@ -62,7 +62,7 @@ bool equals_ignoring_case(std::string_view name, std::string_view lower) {
 // The fields that say where a message ends and what becomes of the connection.
 bool is_framing(std::string_view name) {
     static constexpr std::array<std::string_view, 10> framing = {
-        "te",     "host",    "expect",     "trailer",        "upgrade",
+        "te",         "host",       "expect",         "trailer",          "upgrade",
         "connection", "keep-alive", "content-length", "proxy-connection", "transfer-encoding"};
     for (const auto field : framing) {
         if (field.size() == name.size() && equals_ignoring_case(name, field)) return true;

@@ -22,10 +22,10 @@
 namespace drover::http {
 
 struct Request {
-    std::string method;         // upper case
-    std::string path;           // decoded, without the query
-    std::string query;          // as it came
-    std::vector<Field> headers; // names in lower case
+    std::string method;          // upper case
+    std::string path;            // decoded, without the query
+    std::string query;           // as it came
+    std::vector<Field> headers;  // names in lower case
     std::string body;
 
     std::string_view header(std::string_view lower_case_name) const;  // the first of that name, or ""
@@ -43,13 +43,13 @@ Response problem(int status, std::string_view title, std::string_view detail);
 
 struct ServerOptions {
     std::string address = "127.0.0.1";
-    std::uint16_t port = 0;  // 0: any, see Server::port()
-    std::size_t max_body_bytes = 1024 * 1024;   // more gets a 413 problem
-    std::size_t max_head_bytes = 32 * 1024;     // more gets a 431
-    std::size_t max_connections = 1024;         // more are closed at once
-    std::chrono::milliseconds read_timeout{10'000};   // for a whole request, from its first byte; and to take an answer
-    std::chrono::milliseconds idle_timeout{60'000};   // between requests
-    std::chrono::milliseconds stop_timeout{10'000};   // after stop(): what is not answered by then is cut
+    std::uint16_t port = 0;                          // 0: any, see Server::port()
+    std::size_t max_body_bytes = 1024 * 1024;        // more gets a 413 problem
+    std::size_t max_head_bytes = 32 * 1024;          // more gets a 431
+    std::size_t max_connections = 1024;              // more are closed at once
+    std::chrono::milliseconds read_timeout{10'000};  // for a whole request, from its first byte; and to take an answer
+    std::chrono::milliseconds idle_timeout{60'000};  // between requests
+    std::chrono::milliseconds stop_timeout{10'000};  // after stop(): what is not answered by then is cut
 };
 
 class Server {

@@ -52,8 +52,8 @@ std::string format_head(const Response& response, bool keep_alive) {
 // What a handler may not answer becomes a 500 that says so.
 Response checked(Response response) {
     if (response.status < 200 || response.status > 599) {
-        return problem(500, "Internal Server Error", "the handler answered with status " +
-                                                         std::to_string(response.status));
+        return problem(500, "Internal Server Error",
+                       "the handler answered with status " + std::to_string(response.status));
     }
     for (const auto& header : response.headers) {
         if (!is_valid_field({header.name, header.value})) {
@@ -133,10 +133,9 @@ void ServerConnection::await_request() {
 }
 
 void ServerConnection::read() {
-    socket_.async_read_some(buffer_.prepare(read_bytes),
-                            [self = shared_from_this()](const error_code& ec, std::size_t size) {
-                                self->on_read(ec, size);
-                            });
+    socket_.async_read_some(
+        buffer_.prepare(read_bytes),
+        [self = shared_from_this()](const error_code& ec, std::size_t size) { self->on_read(ec, size); });
 }
 
 void ServerConnection::on_read(const error_code& ec, std::size_t size) {

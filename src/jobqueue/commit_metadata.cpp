@@ -184,8 +184,8 @@ std::string encode_commit_metadata(const CommitMetadata& metadata, std::int64_t 
     };
     const std::int64_t all = map.finished_count();
     const bool runs_whole = told(0, runs) == all;
-    const bool take_runs = runs_whole ? runs.size() <= bits.size() || told(1, bits) != all
-                                      : told(0, runs) >= told(1, bits);
+    const bool take_runs =
+        runs_whole ? runs.size() <= bits.size() || told(1, bits) != all : told(0, runs) >= told(1, bits);
     bytes.push_back(take_runs ? '\0' : '\1');
     bytes += take_runs ? runs : bits;
     return version + base64_encode(bytes);
@@ -193,7 +193,8 @@ std::string encode_commit_metadata(const CommitMetadata& metadata, std::int64_t 
 
 std::optional<CommitMetadata> decode_commit_metadata(std::string_view text, std::int64_t committed) {
     if (text.empty() || text.front() != version || text.size() > max_commit_metadata_bytes) return std::nullopt;
-    if (committed < 0 || committed > std::numeric_limits<std::int64_t>::max() - max_finished_window) return std::nullopt;
+    if (committed < 0 || committed > std::numeric_limits<std::int64_t>::max() - max_finished_window)
+        return std::nullopt;
     const std::optional<std::string> bytes = base64_decode(text.substr(1));
     if (!bytes) return std::nullopt;
     Reader reader(*bytes);

@@ -2,9 +2,9 @@
 // the operator reads how busy the workers were. Pure. Room: jobqueue.
 //
 // Text: the version "1", then base64 of: busy microseconds, completions, the attempts (count; if there are any, the
-// earliest due time in milliseconds; of each the distance from the one before, attempts, milliseconds from that due time
-// to its own), the kind of the map (0 runs, 1 bits), the map. Numbers are LEB128 varints. Runs: alternately how many
-// offsets are unfinished and finished, from the committed one on. Bits: bit i of byte i/8 is offset i.
+// earliest due time in milliseconds; of each the distance from the one before, attempts, milliseconds from that due
+// time to its own), the kind of the map (0 runs, 1 bits), the map. Numbers are LEB128 varints. Runs: alternately how
+// many offsets are unfinished and finished, from the committed one on. Bits: bit i of byte i/8 is offset i.
 #pragma once
 
 #include <cstdint>

@@ -14,20 +14,20 @@
 namespace drover::jobqueue {
 
 struct Submission {
-    std::string id;                  // "" until one is given
+    std::string id;  // "" until one is given
     std::string type;
     std::string payload;             // bytes of the record's value
     std::string content_type;        // "" for none
     std::optional<std::string> key;  // the ordering key
     std::string priority;
-    std::optional<Duration> delay;   // or `run_at`
+    std::optional<Duration> delay;  // or `run_at`
     std::optional<Time> run_at;
     std::optional<int> max_attempts;
     std::optional<Duration> timeout;
     std::optional<Time> deadline;
     std::string unique_key;
     std::string callback;
-    std::string labels;              // JSON object
+    std::string labels;  // JSON object
     std::string traceparent;
 };
 

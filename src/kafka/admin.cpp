@@ -97,8 +97,7 @@ public:
         if (names.empty()) return found;
         std::vector<const char*> pointers;
         for (const auto& name : names) pointers.push_back(name.c_str());
-        const TopicCollection collection(
-            rd_kafka_TopicCollection_of_topic_names(pointers.data(), pointers.size()));
+        const TopicCollection collection(rd_kafka_TopicCollection_of_topic_names(pointers.data(), pointers.size()));
         auto answer = ask(RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, "topics", [&](const auto* options, auto* queue) {
             rd_kafka_DescribeTopics(client_.get(), collection.get(), options, queue);
         });
@@ -169,7 +168,8 @@ public:
             if (!left) return tl::unexpected(left.error());
             if (left->empty()) return {};
             if (Clock::now() > deadline) {
-                return failure(Error::Code::timeout, "topic " + left->begin()->first + ": deleted, but still seen", true);
+                return failure(Error::Code::timeout, "topic " + left->begin()->first + ": deleted, but still seen",
+                               true);
             }
             std::this_thread::sleep_for(between_questions);
         }
@@ -258,7 +258,8 @@ public:
         }
         const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(before.size())));
         for (const auto& [partition, offset] : before) {
-            rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset = offset;
+            rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset =
+                offset;
         }
         const DeleteRecords request(rd_kafka_DeleteRecords_new(list.get()));
         auto* raw = request.get();
@@ -341,10 +342,9 @@ private:
         std::array<char, 512> reason{};
         const int millis = static_cast<int>(timeout_.count());
         auto code = rd_kafka_AdminOptions_set_request_timeout(&options, millis, reason.data(), reason.size());
-        const bool waits_for_controller = operation == RD_KAFKA_ADMIN_OP_CREATETOPICS ||
-                                          operation == RD_KAFKA_ADMIN_OP_DELETETOPICS ||
-                                          operation == RD_KAFKA_ADMIN_OP_CREATEPARTITIONS ||
-                                          operation == RD_KAFKA_ADMIN_OP_DELETERECORDS;
+        const bool waits_for_controller =
+            operation == RD_KAFKA_ADMIN_OP_CREATETOPICS || operation == RD_KAFKA_ADMIN_OP_DELETETOPICS ||
+            operation == RD_KAFKA_ADMIN_OP_CREATEPARTITIONS || operation == RD_KAFKA_ADMIN_OP_DELETERECORDS;
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR && waits_for_controller) {
             code = rd_kafka_AdminOptions_set_operation_timeout(&options, millis, reason.data(), reason.size());
         }

@@ -44,7 +44,8 @@ public:
     virtual Result<void> delete_topics(const std::vector<std::string>& names) = 0;
 
     // Both: partitions that do not exist are not in the map.
-    virtual Result<std::map<TopicPartition, PartitionOffsets>> offsets(const std::vector<TopicPartition>& partitions) = 0;
+    virtual Result<std::map<TopicPartition, PartitionOffsets>> offsets(
+        const std::vector<TopicPartition>& partitions) = 0;
     // The first offset whose timestamp is at or after `time`; the end where there is none.
     virtual Result<std::map<TopicPartition, std::int64_t>> offsets_at(const std::vector<TopicPartition>& partitions,
                                                                       Time time) = 0;

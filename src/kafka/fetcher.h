@@ -31,13 +31,13 @@ class Fetcher {
 public:
     using Id = std::uint32_t;  // the caller's number for one assignment of one partition
 
-    struct ReachedEnd {        // nothing unread before `offset`, the end past transaction markers
+    struct ReachedEnd {  // nothing unread before `offset`, the end past transaction markers
         std::int64_t offset;
     };
     struct OffsetOutOfRange {  // the offset to read does not exist (any more): start() again elsewhere
         std::string message;
     };
-    struct Failed {            // this partition only, e.g. missing topic, reading refused; librdkafka tries on
+    struct Failed {  // this partition only, e.g. missing topic, reading refused; librdkafka tries on
         Error error;
     };
     using Fetched = std::variant<Record, ReachedEnd, OffsetOutOfRange, Failed>;

@@ -173,7 +173,8 @@ private:
 
     void committed(rd_kafka_event_t& event) {
         group_event::Committed outcome;
-        if (auto node = refused_.extract(from_opaque(rd_kafka_event_opaque(&event)))) outcome = std::move(node.mapped());
+        if (auto node = refused_.extract(from_opaque(rd_kafka_event_opaque(&event))))
+            outcome = std::move(node.mapped());
         if (const auto* list = rd_kafka_event_topic_partition_list(&event)) {
             add_outcomes(*list, rd_kafka_event_error(&event), outcome);
         }
@@ -246,8 +247,9 @@ private:
     }
 
     void fail(std::string_view what, const rd_kafka_error_t& error) {
-        happened_.emplace_back(group_event::Trouble{{.error = to_error(&error, "group " + group_ + ": " + std::string(what)),
-                                                     .fatal = rd_kafka_error_is_fatal(&error) != 0}});
+        happened_.emplace_back(
+            group_event::Trouble{{.error = to_error(&error, "group " + group_ + ": " + std::string(what)),
+                                  .fatal = rd_kafka_error_is_fatal(&error) != 0}});
     }
 
     void report(GroupEvent event) {
@@ -260,8 +262,8 @@ private:
     Wakeup& wakeup_;
     Queue queue_;  // of everything: rebalances, answers, errors
     std::vector<GroupEvent> happened_;
-    PartitionList revoke_;                 // the event that waits for its answer
-    std::set<TopicPartition> unreleased_;  // of it
+    PartitionList revoke_;                                      // the event that waits for its answer
+    std::set<TopicPartition> unreleased_;                       // of it
     std::map<std::uintptr_t, group_event::Committed> refused_;  // by call: what we did not send
     std::map<std::uintptr_t, std::vector<TopicPartition>> reads_;
     std::uintptr_t last_call_ = 0;

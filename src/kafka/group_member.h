@@ -60,9 +60,8 @@ struct Trouble {  // topics missing, authorisation refused, brokers down, …; r
 struct Closed {};  // has left the group
 }  // namespace group_event
 
-using GroupEvent = std::variant<group_event::Assigned, group_event::Revoking, group_event::Lost,
-                                group_event::Committed, group_event::Positions, group_event::Trouble,
-                                group_event::Closed>;
+using GroupEvent = std::variant<group_event::Assigned, group_event::Revoking, group_event::Lost, group_event::Committed,
+                                group_event::Positions, group_event::Trouble, group_event::Closed>;
 
 class GroupMember {
 public:

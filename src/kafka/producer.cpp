@@ -45,8 +45,7 @@ Result<Configuration> configure_producer(const Settings& settings) {
 
 // A client of librdkafka with the messages that it has not answered.
 struct Sender {
-    Sender(Client client_, Wakeup& wakeup)
-        : client(std::move(client_)), events(rd_kafka_queue_get_main(client.get())) {
+    Sender(Client client_, Wakeup& wakeup) : client(std::move(client_)), events(rd_kafka_queue_get_main(client.get())) {
         rd_kafka_set_log_queue(client.get(), events.get());
         wake_on_event(events.get(), wakeup);
     }
@@ -81,7 +80,9 @@ Result<Acknowledged> outcome_of(const rd_kafka_message_t& message, bool abandone
 class LibrdkafkaProducer final : public Producer {
 public:
     LibrdkafkaProducer(Settings settings, Client client, Wakeup& wakeup)
-        : settings_(std::move(settings)), wakeup_(wakeup), current_(std::make_unique<Sender>(std::move(client), wakeup)) {}
+        : settings_(std::move(settings)),
+          wakeup_(wakeup),
+          current_(std::make_unique<Sender>(std::move(client), wakeup)) {}
 
     ~LibrdkafkaProducer() override {
         rd_kafka_flush(current_->client.get(), flush_millis);
@@ -153,7 +154,8 @@ private:
                 continue;
             }
             while (const auto* message = rd_kafka_event_message_next(event.get())) {
-                deliveries.push_back({from_opaque(message->_private), outcome_of(*message, abandoned || sender.broken())});
+                deliveries.push_back(
+                    {from_opaque(message->_private), outcome_of(*message, abandoned || sender.broken())});
                 --sender.in_flight;
             }
         }

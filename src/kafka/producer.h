@@ -32,8 +32,8 @@ struct Acknowledged {
 };
 
 struct Delivery {
-    std::uint64_t token = 0;        // of the produce() call
-    Result<Acknowledged> outcome;   // too_large: no broker will ever take it
+    std::uint64_t token = 0;       // of the produce() call
+    Result<Acknowledged> outcome;  // too_large: no broker will ever take it
 };
 
 class Producer {

@@ -15,9 +15,8 @@ void Health::remove(std::string_view name) {
 }
 
 bool Health::live() const {
-    return std::all_of(checks_.begin(), checks_.end(), [](const auto& entry) {
-        return entry.second.kind == Kind::readiness || entry.second.passes;
-    });
+    return std::all_of(checks_.begin(), checks_.end(),
+                       [](const auto& entry) { return entry.second.kind == Kind::readiness || entry.second.passes; });
 }
 
 bool Health::ready() const {

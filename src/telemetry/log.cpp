@@ -104,7 +104,7 @@ void write(Level level, std::string_view message, Fields fields) {
     const auto now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
     const auto time = format_rfc3339(now);
     out.log(spdlog_level(level), line_format == Format::json ? json_line(time, level, message, fields)
-                                                                : text_line(time, level, message, fields));
+                                                             : text_line(time, level, message, fields));
 }
 
 }  // namespace

@@ -47,22 +47,29 @@ Metrics::Metrics() : registry_(std::make_unique<Registry>()) {}
 Metrics::~Metrics() = default;
 
 Counter Metrics::counter(const std::string& name, const std::string& help, const Labels& labels) {
-    return Counter(registered(name, [&]() -> auto& {
-        return prometheus::BuildCounter().Name(name).Help(help).Register(registry_->families).Add(labels);
-    }));
+    return Counter(registered(
+        name, [&]() -> auto& {
+            return prometheus::BuildCounter().Name(name).Help(help).Register(registry_->families).Add(labels);
+        }));
 }
 
 Gauge Metrics::gauge(const std::string& name, const std::string& help, const Labels& labels) {
-    return Gauge(registered(name, [&]() -> auto& {
-        return prometheus::BuildGauge().Name(name).Help(help).Register(registry_->families).Add(labels);
-    }));
+    return Gauge(registered(
+        name, [&]() -> auto& {
+            return prometheus::BuildGauge().Name(name).Help(help).Register(registry_->families).Add(labels);
+        }));
 }
 
 Histogram Metrics::histogram(const std::string& name, const std::string& help, const Labels& labels,
                              const std::vector<double>& buckets) {
-    return Histogram(registered(name, [&]() -> auto& {
-        return prometheus::BuildHistogram().Name(name).Help(help).Register(registry_->families).Add(labels, buckets);
-    }));
+    return Histogram(registered(
+        name, [&]() -> auto& {
+            return prometheus::BuildHistogram()
+                .Name(name)
+                .Help(help)
+                .Register(registry_->families)
+                .Add(labels, buckets);
+        }));
 }
 
 std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(registry_->families.Collect()); }

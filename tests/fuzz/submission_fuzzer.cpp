@@ -7,8 +7,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
     using namespace drover;
-    Result<jobqueue::Submission> job =
-        jobqueue::parse_submission({reinterpret_cast<const char*>(data), size});
+    Result<jobqueue::Submission> job = jobqueue::parse_submission({reinterpret_cast<const char*>(data), size});
     if (!job) return 0;
     job->id = "id";
     const std::vector<Field> headers = jobqueue::submission_headers(*job, Time{});

@@ -47,8 +47,8 @@ TEST_F(JobClientFaults, A4_half_an_answer_is_a_cut_with_the_status_that_had_come
 }
 
 TEST_F(JobClientFaults, A4_a_reset_before_or_amid_or_after_the_answer_is_told) {
-    for (const std::string bytes : {"", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345",
-                                    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"}) {
+    for (const std::string bytes :
+         {"", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"}) {
         std::atomic<bool> written{false}, read{false};
         ScriptedWorker worker([&](RawSocket& socket) {
             socket.read_message();
@@ -108,7 +108,8 @@ TEST_F(JobClientFaults, A4_what_is_not_http_is_malformed) {
 TEST_F(JobClientFaults, A4_ten_megabytes_are_too_large_and_the_connection_is_closed_at_once) {
     const std::string head = "HTTP/1.1 200 OK\r\n";
     const std::string megabyte(1024 * 1024, 'x');
-    for (const std::string framing : {"Content-Length: 10485760\r\n\r\n", "\r\n", "Transfer-Encoding: chunked\r\n\r\n"}) {
+    for (const std::string framing :
+         {"Content-Length: 10485760\r\n\r\n", "\r\n", "Transfer-Encoding: chunked\r\n\r\n"}) {
         ScriptedWorker worker([&](RawSocket& socket) {
             socket.read_message();
             socket.write(head + framing);
@@ -131,8 +132,8 @@ TEST_F(JobClientFaults, A4_ten_megabytes_are_too_large_and_the_connection_is_clo
 TEST_F(JobClientFaults, A4_a_head_of_100_kilobytes_is_too_large_however_it_is_made_up) {
     std::string many;
     for (int i = 0; i < 5000; ++i) many += "X-" + std::to_string(i) + ": " + std::string(12, 'v') + "\r\n";
-    for (const std::string& fields : {"X-Long: " + std::string(100'000, 'v') + "\r\n", many,
-                                      std::string(100'000, 'n') + ": v\r\n"}) {
+    for (const std::string& fields :
+         {"X-Long: " + std::string(100'000, 'v') + "\r\n", many, std::string(100'000, 'n') + ": v\r\n"}) {
         const auto answer = answer_to("HTTP/1.1 200 OK\r\n" + fields + "Content-Length: 0\r\n\r\n");
         EXPECT_EQ(answer.kind, Kind::too_large);
         EXPECT_EQ(answer.detail, "the answer's head is larger than 65536 bytes");
@@ -150,8 +151,9 @@ TEST_F(JobClientFaults, A4_endless_informational_answers_or_chunk_extensions_are
 }
 
 TEST_F(JobClientFaults, A4_informational_answers_before_the_final_one_are_skipped) {
-    const auto answer = answer_to("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nDrover-Outcome: dead\r\n\r\n"
-                                  "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok");
+    const auto answer = answer_to(
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nDrover-Outcome: dead\r\n\r\n"
+        "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok");
     EXPECT_EQ(answer.kind, Kind::response);
     EXPECT_EQ(answer.status, 201);
     EXPECT_EQ(answer.body, "ok");
@@ -180,8 +182,9 @@ TEST_F(JobClientFaults, a_body_may_end_with_the_connection) {
 }
 
 TEST_F(JobClientFaults, chunks_are_put_together_and_trailers_decide_nothing) {
-    const auto answer = answer_to("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                  "3;name=value\r\nabc\r\nA\r\n0123456789\r\n0\r\nDrover-Outcome: dead\r\n\r\n");
+    const auto answer = answer_to(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3;name=value\r\nabc\r\nA\r\n0123456789\r\n0\r\nDrover-Outcome: dead\r\n\r\n");
     EXPECT_EQ(answer.kind, Kind::response);
     EXPECT_EQ(answer.body, "abc0123456789");
     EXPECT_EQ(answer.outcome, "");

@@ -64,8 +64,7 @@ protected:
 
     // Everything that can happen without the other side has happened.
     void run_ready() {
-        while (io_.poll() > 0) {
-        }
+        while (io_.poll() > 0) {}
     }
 
     const KeptAnswer& answer_of(JobClient::Token token) {

@@ -231,12 +231,11 @@ TEST_F(JobClientTest, A8_a_worker_that_closed_a_kept_connection_gets_the_next_jo
 }
 
 TEST_F(JobClientTest, a_connection_is_not_used_again_when_the_answer_says_so_or_leaves_it_open) {
-    for (const std::string answer :
-         {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
-          "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
-          "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=0\r\nContent-Length: 2\r\n\r\nok",
-          "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokstray bytes",
-          "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n"}) {
+    for (const std::string answer : {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+                                     "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+                                     "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=0\r\nContent-Length: 2\r\n\r\nok",
+                                     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokstray bytes",
+                                     "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n"}) {
         ScriptedWorker worker(answering(answer));
         use(worker);
         EXPECT_EQ(exchange().kind, Kind::response) << answer;

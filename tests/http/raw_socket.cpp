@@ -118,8 +118,7 @@ std::string RawSocket::read_message() {
     constexpr std::string_view name = "\r\ncontent-length: ";
     const auto at = lower.find(name);
     const std::size_t length = at == std::string::npos ? 0 : std::stoul(lower.substr(at + name.size()));
-    while (buffer_.size() < length && fill()) {
-    }
+    while (buffer_.size() < length && fill()) {}
     const std::size_t taken = std::min(length, buffer_.size());
     message += buffer_.substr(0, taken);
     buffer_.erase(0, taken);
@@ -127,8 +126,7 @@ std::string RawSocket::read_message() {
 }
 
 std::string RawSocket::read_to_end() {
-    while (fill()) {
-    }
+    while (fill()) {}
     return std::exchange(buffer_, {});
 }
 

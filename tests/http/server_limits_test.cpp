@@ -75,7 +75,8 @@ TEST_F(ServerLimits, a_body_over_the_limit_is_refused_and_the_client_can_read_wh
         socket.write("POST / HTTP/1.1\r\nHost: a\r\n" + framing);
         EXPECT_EQ(status_of(socket.read_to_end()), 413);
     }
-    EXPECT_EQ(status_of(ask("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n")), 413);
+    EXPECT_EQ(status_of(ask("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n")),
+              413);
     EXPECT_EQ(handled_, 0);
     EXPECT_EQ(status_of(ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + std::string(1000, 'x'))),
               200);

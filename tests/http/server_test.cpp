@@ -15,11 +15,13 @@ TEST_F(ServerTest, hands_over_the_request_and_brings_back_the_answer) {
         seen = std::move(request);
         reply(json_response(201, R"({"ok":true})"));
     });
-    const auto answer = ask("POST /a%20b/c?x=1&y=%20 HTTP/1.1\r\nHost: a\r\nX-Some: Thing\r\nX-Some: other\r\n"
-                            "Content-Length: 4\r\n\r\nbody");
+    const auto answer =
+        ask("POST /a%20b/c?x=1&y=%20 HTTP/1.1\r\nHost: a\r\nX-Some: Thing\r\nX-Some: other\r\n"
+            "Content-Length: 4\r\n\r\nbody");
     EXPECT_EQ(status_of(answer), 201);
-    EXPECT_EQ(answer, "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: 11\r\n"
-                      "connection: keep-alive\r\n\r\n{\"ok\":true}");
+    EXPECT_EQ(answer,
+              "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: 11\r\n"
+              "connection: keep-alive\r\n\r\n{\"ok\":true}");
     EXPECT_EQ(seen.method, "POST");
     EXPECT_EQ(seen.path, "/a b/c");
     EXPECT_EQ(seen.query, "x=1&y=%20");
@@ -51,7 +53,8 @@ TEST_F(ServerTest, keeps_the_connection_and_answers_pipelined_requests_in_order)
 
 TEST_F(ServerTest, closes_when_asked_to_and_after_http_1_0) {
     start_echo();
-    for (const std::string head : {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"}) {
+    for (const std::string head :
+         {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"}) {
         RawSocket socket = connect();
         socket.write(head);
         const auto answer = socket.read_to_end();
@@ -77,8 +80,7 @@ TEST_F(ServerTest, an_answer_to_head_has_the_length_but_not_the_body) {
 
 TEST_F(ServerTest, no_content_has_neither_body_nor_length) {
     start([](Request, Server::Reply reply) { reply({204, {}, "ignored"}); });
-    EXPECT_EQ(ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
-              "HTTP/1.1 204 No Content\r\nconnection: keep-alive\r\n\r\n");
+    EXPECT_EQ(ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "HTTP/1.1 204 No Content\r\nconnection: keep-alive\r\n\r\n");
 }
 
 TEST_F(ServerTest, says_continue_to_who_waits_for_it) {

@@ -210,8 +210,7 @@ TEST(Fetcher, a_partition_that_nobody_takes_from_does_not_hold_up_another) {
     std::size_t taken = 0;
     EXPECT_TRUE(wait_until(reader.wakeup, [&] {
         std::vector<Fetcher::Fetched> out;
-        while (reader.fetcher->take(2, 50, out)) {
-        }
+        while (reader.fetcher->take(2, 50, out)) {}
         for (const auto& thing : out) taken += std::holds_alternative<Record>(thing) ? 1U : 0U;
         return taken >= all;
     }));
@@ -273,8 +272,7 @@ TEST(Fetcher, no_wakeup_is_lost) {
         reader.fetcher->ready(ready);
         for (const auto id : ready) {
             std::vector<Fetcher::Fetched> out;
-            while (reader.fetcher->take(id, 3, out)) {
-            }
+            while (reader.fetcher->take(id, 3, out)) {}
             for (const auto& thing : out) read += std::holds_alternative<Record>(thing) ? 1U : 0U;
         }
         read.notify_all();

@@ -313,7 +313,8 @@ TEST(GroupMember, B5_a_missing_topic_is_named_and_its_partitions_come_soon_after
     Member member(unique("group"), {topic});
     const auto missing = [&] {
         return std::ranges::any_of(member.troubles, [&](const ClientError& trouble) {
-            return trouble.error.code == Error::Code::not_found && trouble.error.message.find(topic) != std::string::npos;
+            return trouble.error.code == Error::Code::not_found &&
+                   trouble.error.message.find(topic) != std::string::npos;
         });
     };
     ASSERT_TRUE(drive({&member}, missing));

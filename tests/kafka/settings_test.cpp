@@ -41,7 +41,8 @@ TEST(KafkaSettings, a_password_does_not_show_in_a_message) {
 }
 
 TEST(KafkaSettings, those_that_run_code_in_our_process_are_refused) {
-    for (const auto* name : {"plugin.library.paths", "sasl.kerberos.kinit.cmd", "ssl.engine.location", "ssl.providers"}) {
+    for (const auto* name :
+         {"plugin.library.paths", "sasl.kerberos.kinit.cmd", "ssl.engine.location", "ssl.providers"}) {
         Wakeup wakeup;
         const auto producer = Producer::create({{"bootstrap.servers", nobody}, {name, "x"}}, wakeup);
         ASSERT_FALSE(producer) << name;

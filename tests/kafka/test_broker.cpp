@@ -101,14 +101,14 @@ bool Reader::take_ready() {
     bool any = false;
     for (const auto id : ready) {
         std::vector<Fetcher::Fetched> fetched;
-        while (fetcher->take(id, 100, fetched)) {
-        }
+        while (fetcher->take(id, 100, fetched)) {}
         any = any || !fetched.empty();
         auto& to = seen[id];
         for (auto& thing : fetched) {
             if (auto* record = std::get_if<Record>(&thing)) to.records.push_back(std::move(*record));
             if (auto* end = std::get_if<Fetcher::ReachedEnd>(&thing)) to.ends.push_back(end->offset);
-            if (auto* missed = std::get_if<Fetcher::OffsetOutOfRange>(&thing)) to.out_of_range.push_back(missed->message);
+            if (auto* missed = std::get_if<Fetcher::OffsetOutOfRange>(&thing))
+                to.out_of_range.push_back(missed->message);
             if (auto* failed = std::get_if<Fetcher::Failed>(&thing)) to.failed.push_back(failed->error);
         }
     }

@@ -21,8 +21,8 @@ namespace drover::kafka::test {
 
 constexpr std::chrono::seconds patience{60};  // only a failing test waits this long
 
-std::string environment(const char* name);  // fails the test when it is not set
-Settings settings();                        // for the broker in DROVER_TEST_KAFKA
+std::string environment(const char* name);    // fails the test when it is not set
+Settings settings();                          // for the broker in DROVER_TEST_KAFKA
 std::string unique(const std::string& what);  // a name that no other test, run or process uses
 
 template <class T>

@@ -64,7 +64,12 @@ TEST_F(Log, text_is_for_people_and_steers_no_terminal) {
     });
     EXPECT_TRUE(line.ends_with("Z info  job done job=j-1 took=12 note=\"two words\" name=\"Jürgen\" none=\"\"\n"))
         << line;
-    const auto evil = printed([] { info("m", {{"v", "\x1b[2J\r\n\x7f"}, {"c1", "\xc2\x9b" "2J"}}); });
+    const auto evil = printed([] {
+        info("m", {{"v", "\x1b[2J\r\n\x7f"},
+                   {"c1",
+                    "\xc2\x9b"
+                    "2J"}});
+    });
     EXPECT_EQ(evil.find_first_of("\x1b\r\x7f"), std::string::npos) << evil;
     EXPECT_EQ(evil.find("\xc2\x9b"), std::string::npos);
     EXPECT_EQ(evil.find('\n'), evil.size() - 1);

@@ -110,7 +110,8 @@ RC_GTEST_PROP(CommitMetadata, A2_encoding_is_total_over_runs_that_no_tracker_mak
     CommitMetadata metadata;
     for (int left = *rc::gen::inRange(0, 8); left > 0; --left) metadata.finished.push_back({*some, *some});
     for (int left = *rc::gen::inRange(0, 8); left > 0; --left) {
-        metadata.attempts.push_back({*some, *rc::gen::arbitrary<int>(), Time(Duration(*rc::gen::arbitrary<std::int64_t>()))});
+        metadata.attempts.push_back(
+            {*some, *rc::gen::arbitrary<int>(), Time(Duration(*rc::gen::arbitrary<std::int64_t>()))});
     }
     const std::string text = encode_commit_metadata(metadata, committed);
     RC_ASSERT(text.size() <= max_commit_metadata_bytes);

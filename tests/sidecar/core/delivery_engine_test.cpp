@@ -35,7 +35,8 @@ protected:
         step(event::Tick{});
     }
     void arrive(Slot slot, std::optional<std::uint64_t> key = std::nullopt) {
-        step(event::Arrived{.assignment = 1, .slot = slot, .offset = slot, .bytes = 100, .key = key, .appended_at = now});
+        step(event::Arrived{
+            .assignment = 1, .slot = slot, .offset = slot, .bytes = 100, .key = key, .appended_at = now});
     }
     void answer(Lease lease, Verdict verdict, std::string error_class = "Boom") {
         step(event::Answered{lease, {.verdict = verdict, .cause = {.error_class = std::move(error_class)}}});
@@ -249,8 +250,12 @@ TEST_F(DeliveryEngineTest, A4_an_overloaded_app_gets_half_and_step_by_step_all_a
     }
     now += 1s;
     for (Slot slot = 0; slot < 8; ++slot) {  // one sign of overload, though eight answers tell it
-        step(event::Answered{leases[slot], {.verdict = Verdict::retry, .costs_attempt = false, .overloaded = true,
-                                            .wait = Duration(1h), .cause = {.error_class = "Http429"}}});
+        step(event::Answered{leases[slot],
+                             {.verdict = Verdict::retry,
+                              .costs_attempt = false,
+                              .overloaded = true,
+                              .wait = Duration(1h),
+                              .cause = {.error_class = "Http429"}}});
     }
     now += 1s;
     leases.clear();

@@ -12,20 +12,21 @@ using jobqueue::Ordering;
 constexpr int worlds_per_case = 4;
 
 rc::Gen<Scenario> scenarios(Ordering ordering, bool violent) {
-    return rc::gen::build<Scenario>(
-        rc::gen::set(&Scenario::ordering, rc::gen::just(ordering)), rc::gen::set(&Scenario::violent, rc::gen::just(violent)),
-        rc::gen::set(&Scenario::seed, rc::gen::inRange(0U, 1'000'000'000U)),
-        rc::gen::set(&Scenario::jobs, rc::gen::inRange(0, 30)),
-        rc::gen::set(&Scenario::partitions, rc::gen::inRange(1, 4)),
-        rc::gen::set(&Scenario::members, rc::gen::inRange(1, 4)), rc::gen::set(&Scenario::keys, rc::gen::inRange(1, 5)),
-        rc::gen::set(&Scenario::concurrency, rc::gen::inRange(1, 6)),
-        rc::gen::set(&Scenario::max_attempts, rc::gen::inRange(1, 5)),
-        rc::gen::set(&Scenario::steps, rc::gen::inRange(0, 4)),
-        rc::gen::set(&Scenario::held_jobs, rc::gen::element(1, 3, 8, 100)),
-        rc::gen::set(&Scenario::disturbances, rc::gen::inRange(0, 12)),
-        rc::gen::set(&Scenario::trouble, rc::gen::element(0, 20, 50, 90)),
-        rc::gen::set(&Scenario::write_trouble, rc::gen::element(0, 20, 70)),
-        rc::gen::set(&Scenario::commit_trouble, rc::gen::element(0, 20, 70)));
+    return rc::gen::build<Scenario>(rc::gen::set(&Scenario::ordering, rc::gen::just(ordering)),
+                                    rc::gen::set(&Scenario::violent, rc::gen::just(violent)),
+                                    rc::gen::set(&Scenario::seed, rc::gen::inRange(0U, 1'000'000'000U)),
+                                    rc::gen::set(&Scenario::jobs, rc::gen::inRange(0, 30)),
+                                    rc::gen::set(&Scenario::partitions, rc::gen::inRange(1, 4)),
+                                    rc::gen::set(&Scenario::members, rc::gen::inRange(1, 4)),
+                                    rc::gen::set(&Scenario::keys, rc::gen::inRange(1, 5)),
+                                    rc::gen::set(&Scenario::concurrency, rc::gen::inRange(1, 6)),
+                                    rc::gen::set(&Scenario::max_attempts, rc::gen::inRange(1, 5)),
+                                    rc::gen::set(&Scenario::steps, rc::gen::inRange(0, 4)),
+                                    rc::gen::set(&Scenario::held_jobs, rc::gen::element(1, 3, 8, 100)),
+                                    rc::gen::set(&Scenario::disturbances, rc::gen::inRange(0, 12)),
+                                    rc::gen::set(&Scenario::trouble, rc::gen::element(0, 20, 50, 90)),
+                                    rc::gen::set(&Scenario::write_trouble, rc::gen::element(0, 20, 70)),
+                                    rc::gen::set(&Scenario::commit_trouble, rc::gen::element(0, 20, 70)));
 }
 
 void keeps_every_promise(const Scenario& scenario) {
@@ -69,8 +70,14 @@ TEST(Worlds, have_everything_happen_in_them) {
     for (const Ordering ordering : {Ordering::none, Ordering::key, Ordering::partition}) {
         DeliveryWorld::Counts sum;
         for (unsigned seed = 0; seed < 60; ++seed) {
-            DeliveryWorld world({.ordering = ordering, .seed = seed, .jobs = 20, .partitions = 2, .members = 2,
-                                 .disturbances = 8, .trouble = 50, .violent = seed % 2 == 0});
+            DeliveryWorld world({.ordering = ordering,
+                                 .seed = seed,
+                                 .jobs = 20,
+                                 .partitions = 2,
+                                 .members = 2,
+                                 .disturbances = 8,
+                                 .trouble = 50,
+                                 .violent = seed % 2 == 0});
             EXPECT_EQ(world.run(), "") << world.trace();
             sum += world.counts();
         }

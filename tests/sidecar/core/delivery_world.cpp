@@ -62,8 +62,7 @@ DeliveryWorld::Counts& DeliveryWorld::Counts::operator+=(const Counts& o) {
     return *this;
 }
 
-DeliveryWorld::DeliveryWorld(const Scenario& scenario)
-    : scenario_(scenario), random_(scenario.seed), now_(beginning) {
+DeliveryWorld::DeliveryWorld(const Scenario& scenario) : scenario_(scenario), random_(scenario.seed), now_(beginning) {
     config_.ordering = scenario.ordering;
     config_.retry = {.max_attempts = scenario.max_attempts, .initial = 200ms, .max_delay = 2s};
     const std::vector<Duration> steps{200ms, 500ms, 2s};
@@ -76,7 +75,8 @@ DeliveryWorld::DeliveryWorld(const Scenario& scenario)
 
     const auto partitions = static_cast<std::size_t>(scenario.partitions);
     logs_.resize(partitions * (1 + config_.retry_steps.size()));
-    for (std::size_t log = partitions; log < logs_.size(); ++log) logs_[log].step = config_.retry_steps[log / partitions - 1];
+    for (std::size_t log = partitions; log < logs_.size(); ++log)
+        logs_[log].step = config_.retry_steps[log / partitions - 1];
 
     for (int i = 0; i < scenario.jobs; ++i) {
         Job job{.partition = die(scenario.partitions), .bytes = static_cast<std::size_t>(die(1000))};
@@ -138,7 +138,8 @@ std::string DeliveryWorld::run() {
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
         const Job& job = jobs_[i];
         if (!job.ended()) fail(text("job ", i, " is lost"));
-        if (!scenario_.violent && job.completed && job.dead_letters > 0) fail(text("job ", i, " both completed and died"));
+        if (!scenario_.violent && job.completed && job.dead_letters > 0)
+            fail(text("job ", i, " both completed and died"));
         if (!scenario_.violent && job.dead_letters > 1) fail(text("job ", i, " died twice"));
         counts_.completed += job.completed ? 1 : 0;
     }
@@ -164,8 +165,8 @@ void DeliveryWorld::fail(const std::string& promise) {
 }
 
 void DeliveryWorld::note(const std::string& what) {
-    trace_.push_back(text(std::chrono::duration_cast<std::chrono::microseconds>(now_ - beginning).count() / 1000.0,
-                          " ms: ", what));
+    trace_.push_back(
+        text(std::chrono::duration_cast<std::chrono::microseconds>(now_ - beginning).count() / 1000.0, " ms: ", what));
 }
 
 std::string DeliveryWorld::trace() const {
@@ -426,9 +427,7 @@ void DeliveryWorld::perform(int index, const action::HandOver& given) {
         case 2: return answers(between(1, 50), Kind::response, 429, std::to_string(die(3)));
         case 3: return answers(between(1, 50), Kind::response, 503, std::to_string(die(3)));
         case 4: return;  // never
-        case 5:
-            member.app_up_at = now_ + between(0, 2000);
-            return answers(between(0, 20), Kind::cut);
+        case 5: member.app_up_at = now_ + between(0, 2000); return answers(between(0, 20), Kind::cut);
         default: return answers(between(0, 50), Kind::response, 500);
     }
 }
@@ -445,7 +444,8 @@ void DeliveryWorld::answer(int index, Lease lease, Kind kind, int status, std::s
     --job.in_flight;
 
     const Outcome outcome = classify({.kind = kind, .status = status, .retry_after = retry_after}, now_);
-    note(text("member ", index, " slot ", hand.slot, ": job ", hand.job, " answered ", static_cast<int>(kind), "/", status));
+    note(text("member ", index, " slot ", hand.slot, ": job ", hand.job, " answered ", static_cast<int>(kind), "/",
+              status));
     const bool ours = member.assignments.contains(hand.assignment);
     const bool timed_out = outcome.verdict == Outcome::Verdict::aborted && hand.expired;
     if (outcome.verdict == Outcome::Verdict::done) {
@@ -559,7 +559,8 @@ void DeliveryWorld::perform(int index, const action::WriteDeadLetter& letter) {
     } else if (!exhausted) {
         fail(text("job ", number, " dies of '", why, "' with attempts left"));
     }
-    if (!scenario_.violent && letter.attempts_made != job.attempts_used) fail("a dead letter with another count of attempts");
+    if (!scenario_.violent && letter.attempts_made != job.attempts_used)
+        fail("a dead letter with another count of attempts");
     write(index, letter.slot, job.too_large_for_dead_letters && !letter.without_payload, true, [this, number] {
         ++jobs_[static_cast<std::size_t>(number)].dead_letters;
         ++counts_.dead_letters;
@@ -614,8 +615,8 @@ void DeliveryWorld::perform(int index, const action::Commit& commit) {
     if (metadata_bytes_ > 100 && !told) fail("metadata that nobody can read");
     for (const Record& record : log.records) {
         const bool told_finished = told && std::ranges::any_of(told->finished, [&](const auto& run) {
-            return run.first <= record.offset && record.offset < run.first + run.count;
-        });
+                                       return run.first <= record.offset && record.offset < run.first + run.count;
+                                   });
         if ((record.offset < commit.offset || told_finished) && !record.finished) {
             fail(text("committed past job ", record.job, " at ", record.offset));
         }

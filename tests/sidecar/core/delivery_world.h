@@ -26,10 +26,10 @@ struct Scenario {
     int keys = 2;
     int concurrency = 2;
     int max_attempts = 3;
-    int steps = 2;       // retry topics; 0: retries wait in their place
+    int steps = 2;  // retry topics; 0: retries wait in their place
     int held_jobs = 8;
     int disturbances = 0;
-    int trouble = 30;    // how many of a hundred tries go wrong
+    int trouble = 30;  // how many of a hundred tries go wrong
     int write_trouble = 20;
     int commit_trouble = 20;
     bool violent = false;  // members die, partitions are lost, writes fail after all, maps do not fit
@@ -129,7 +129,9 @@ private:
 
     void fail(const std::string& promise);
     void note(const std::string& what);
-    void at(Time when, std::function<void()> what) { schedule_.emplace(std::pair(when, ++scheduled_), std::move(what)); }
+    void at(Time when, std::function<void()> what) {
+        schedule_.emplace(std::pair(when, ++scheduled_), std::move(what));
+    }
     // Only if the member still lives then.
     void later(int member, Duration wait, std::function<void()> what);
 

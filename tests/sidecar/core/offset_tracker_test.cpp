@@ -96,7 +96,8 @@ RC_GTEST_PROP(OffsetTracker, A2_agrees_with_a_tracker_that_counts_every_offset, 
     for (int i = 0; i < steps; ++i) {
         switch (*rc::gen::weightedElement<int>({{5, 0}, {5, 1}, {2, 2}, {1, 3}, {1, 4}})) {
             case 0: {  // the next record, often after a gap
-                const auto offset = std::max(tracker.next(), start) + *rc::gen::weightedElement<int>({{6, 0}, {1, 1}, {1, 40}});
+                const auto offset =
+                    std::max(tracker.next(), start) + *rc::gen::weightedElement<int>({{6, 0}, {1, 1}, {1, 40}});
                 const bool known = naive.is_finished(offset);
                 RC_ASSERT(tracker.received(offset) == naive.received(offset));
                 RC_ASSERT(known == naive.is_finished(offset));
@@ -152,7 +153,8 @@ RC_GTEST_PROP(OffsetTracker, A2_weird_metadata_never_makes_it_pass_an_offset_tha
         {{10, rc::gen::inRange<std::int64_t>(-10, 60)},
          {1, rc::gen::element<std::int64_t>(std::numeric_limits<std::int64_t>::max(),
                                             std::numeric_limits<std::int64_t>::min(), std::int64_t{1} << 40)}});
-    const auto pairs = *rc::gen::container<std::vector<std::pair<std::int64_t, std::int64_t>>>(rc::gen::pair(some, some));
+    const auto pairs =
+        *rc::gen::container<std::vector<std::pair<std::int64_t, std::int64_t>>>(rc::gen::pair(some, some));
     std::vector<OffsetRun> runs;
     for (const auto& [distance, count] : pairs) {
         runs.push_back({distance < 1000 && distance > -1000 ? base + distance : distance, count});

@@ -89,10 +89,11 @@ TEST(Outcome, A4_retry_after_is_seconds_or_a_date_and_nothing_else) {
     EXPECT_EQ(parse("Wed, 06 Nov 2024 08:49:37 GMT"), Duration(24h));
     EXPECT_EQ(parse("Thu, 29 Feb 2024 00:00:60 GMT"), Duration(24h));
     for (const std::string_view wrong :
-         {"", "  ", "-1", "+1", "1.5", "1 2", "soon", "0x10", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 UTC",
-          "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:60:37 GMT",
-          "Sun, 06 Nov 1994 08:49:61 GMT", "Sun, 06-Nov-1994-08-49-37 GMT", "Sun, 06 nov 1994 08:49:37 GMT",
-          "Sun, 6  Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 -8:49:37 GMT", "1994-11-06T08:49:37Z"}) {
+         {"", "  ", "-1", "+1", "1.5", "1 2", "soon", "0x10", "Sun, 06 Nov 1994 08:49:37",
+          "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
+          "Sun, 06 Nov 1994 08:60:37 GMT", "Sun, 06 Nov 1994 08:49:61 GMT", "Sun, 06-Nov-1994-08-49-37 GMT",
+          "Sun, 06 nov 1994 08:49:37 GMT", "Sun, 6  Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 -8:49:37 GMT",
+          "1994-11-06T08:49:37Z"}) {
         EXPECT_EQ(parse(wrong), std::nullopt) << wrong;
     }
 }
@@ -107,9 +108,11 @@ RC_GTEST_PROP(Outcome, A4_retry_after_is_total_and_between_now_and_a_day, (std::
 }
 
 TEST(Outcome, A4_a_broken_answer_is_retried_with_its_cause) {
-    for (const auto& [kind, name] : {std::pair{Kind::cut, "ConnectionCut"}, {Kind::malformed, "MalformedAnswer"},
+    for (const auto& [kind, name] : {std::pair{Kind::cut, "ConnectionCut"},
+                                     {Kind::malformed, "MalformedAnswer"},
                                      {Kind::too_large, "AnswerTooLarge"}}) {
-        const Outcome outcome = classify({.kind = kind, .status = 200, .outcome = "done", .body = "half", .detail = "eof"}, now);
+        const Outcome outcome =
+            classify({.kind = kind, .status = 200, .outcome = "done", .body = "half", .detail = "eof"}, now);
         EXPECT_EQ(outcome.verdict, Verdict::retry);
         EXPECT_TRUE(outcome.costs_attempt);
         EXPECT_FALSE(outcome.overloaded);
@@ -136,8 +139,9 @@ TEST(Outcome, A6_the_cause_is_the_apps_own_words_within_bounds) {
     EXPECT_EQ(outcome.cause.error_class, "Bad_Data_");
     EXPECT_EQ(outcome.cause.message, "first line");
     EXPECT_EQ(outcome.cause.response.size(), 4096U);
-    const Outcome endless = classify({.kind = Kind::response, .status = 500, .error = std::string(1000, 'e'),
-                                      .body = std::string(100'000, 'x')}, now);
+    const Outcome endless = classify(
+        {.kind = Kind::response, .status = 500, .error = std::string(1000, 'e'), .body = std::string(100'000, 'x')},
+        now);
     EXPECT_EQ(endless.cause.error_class.size(), 100U);
     EXPECT_EQ(endless.cause.message.size(), 1000U);
 }
