@@ -37,7 +37,7 @@ std::string decimal(double value) {
 
 // Bare where that is unambiguous, else quoted with \" and \\.
 std::string value_of(const std::string& text) {
-    const std::string line = one_line(text);
+    std::string line = one_line(text);
     if (!line.empty() && line.find_first_of(" \"\\=") == std::string::npos) return line;
     std::string quoted = "\"";
     for (const char c : line) {

@@ -451,7 +451,7 @@ void Sidecar::answered(http::JobClient::Token lease, const http::Answer& answer)
     if (outcome.verdict != Outcome::Verdict::not_delivered && outcome.verdict != Outcome::Verdict::aborted) {
         stats_.worker_time.add(now - slots_[static_cast<Slot>(lease & 0xffff'ffff)].handed_over_at);
     }
-    events_.push_back(event::Answered{lease, std::move(outcome)});
+    events_.emplace_back(event::Answered{lease, std::move(outcome)});
     schedule_refill();
 }
 

@@ -52,7 +52,7 @@ void Subscription::restart_at_earliest(AssignmentId assignment, std::vector<Even
     if (owned.revoking) return;
     partitions_by_id_.erase(found);
     fetcher_.stop(assignment);
-    events.push_back(event::Lost{assignment});
+    events.emplace_back(event::Lost{assignment});
     start(partition, owned, kafka::Fetcher::earliest, 0, {}, events);
 }
 
@@ -82,7 +82,7 @@ void Subscription::on(const kafka::group_event::Revoking& revoking, std::vector<
         }
         found->second.revoking = true;
         fetcher_.stop(found->second.id);
-        events.push_back(event::Revoking{found->second.id});
+        events.emplace_back(event::Revoking{found->second.id});
     }
     if (!at_once.empty()) member_->release(at_once);
 }
@@ -103,7 +103,7 @@ void Subscription::on(const kafka::group_event::Committed& committed, std::vecto
     for (const auto& [partition, error] : committed.partitions) {
         const auto found = partitions_.find(partition);
         if (found == partitions_.end() || found->second.id == 0) continue;
-        events.push_back(event::Committed{found->second.id, !error});
+        events.emplace_back(event::Committed{found->second.id, !error});
         if (!error) trouble_.clear();
         if (error && !error->retryable) {
             log::error("commit refused",
@@ -152,7 +152,7 @@ void Subscription::start(const kafka::TopicPartition& partition, Owned& owned, s
                          std::int64_t committed, jobqueue::CommitMetadata metadata, std::vector<Event>& events) {
     owned.id = ++next_assignment_;
     partitions_by_id_.emplace(owned.id, partition);
-    events.push_back(event::Assigned{owned.id, committed, std::move(metadata), steps_.at(partition.topic)});
+    events.emplace_back(event::Assigned{owned.id, committed, std::move(metadata), steps_.at(partition.topic)});
     if (const Result<void> started = fetcher_.start(owned.id, partition, offset); !started) {
         log::error(
             "partition cannot be fetched",
@@ -172,7 +172,7 @@ void Subscription::lose(const kafka::TopicPartition& partition, std::vector<Even
     if (found == partitions_.end()) return;
     if (found->second.id != 0) {
         if (!found->second.revoking) fetcher_.stop(found->second.id);
-        events.push_back(event::Lost{found->second.id});
+        events.emplace_back(event::Lost{found->second.id});
     }
     forget(partition);
 }

@@ -55,7 +55,7 @@ Result<int> LagReader::prepare() {
         if (!admin) return tl::unexpected(admin.error());
         admin_ = std::move(*admin);
     }
-    const Result<int> brokers = admin_->broker_count();
+    Result<int> brokers = admin_->broker_count();
     if (!brokers) return brokers;
     std::vector<kafka::TopicSpec> plan;
     std::vector<std::string> names;

@@ -94,7 +94,7 @@ void learn_service_time(const Observation& seen, Time now, Memory& memory) {
 // The window as slices: a wish is held at least the window and at most one slice longer.
 class ScaleInWindow {
 public:
-    ScaleInWindow(Duration window, std::vector<Memory::Wish> wishes, Time now)
+    ScaleInWindow(Duration window, const std::vector<Memory::Wish>& wishes, Time now)
         : window_(std::clamp(window, Duration{0}, longest_window)),
           width_(std::max(window_ / slices_in_window, Duration{1})),
           now_(now) {
@@ -197,7 +197,7 @@ Decision decide(const ScalingPolicy& policy, const Observation& seen, const Memo
     Memory next = memory;
     learn_arrivals(seen, now, next);
     learn_service_time(seen, now, next);
-    ScaleInWindow window(policy.scale_in_window, std::move(next.wishes), now);
+    ScaleInWindow window(policy.scale_in_window, next.wishes, now);
     // Without a history the present scale is one: a forgetful leader scales in no sooner than another.
     if (memory.wishes.empty()) window.add(current);
 

@@ -136,7 +136,7 @@ void DeliveryEngine::on(event::Arrived& arrived) {
 
     const auto found = partitions_.find(arrived.assignment);
     if (found == partitions_.end() || is_leaving(found->second)) {
-        actions_.push_back(action::Settled{arrived.slot, How::dropped});
+        actions_.emplace_back(action::Settled{arrived.slot, How::dropped});
         return;
     }
     Partition& partition = found->second;
@@ -144,7 +144,7 @@ void DeliveryEngine::on(event::Arrived& arrived) {
     const OffsetTracker::Receipt receipt = partition.tracker.received(arrived.offset);
     if (partition.tracker.committable() != committable) mark_dirty(partition);
     if (receipt != OffsetTracker::Receipt::fresh) {
-        actions_.push_back(action::Settled{arrived.slot, How::repeated});
+        actions_.emplace_back(action::Settled{arrived.slot, How::repeated});
         return;
     }
 
@@ -413,7 +413,7 @@ void DeliveryEngine::write(Slot slot, Letter letter) {
     jobs_[slot].letter = std::move(letter);
     std::visit(
         [this](const auto& kept) {
-            if constexpr (!std::is_same_v<std::decay_t<decltype(kept)>, std::monostate>) actions_.push_back(kept);
+            if constexpr (!std::is_same_v<std::decay_t<decltype(kept)>, std::monostate>) actions_.emplace_back(kept);
         },
         jobs_[slot].letter);
 }
@@ -430,7 +430,7 @@ void DeliveryEngine::settle(Slot slot, How how) {
         --partition->unsettled;
     }
     enter(slot, State::free);
-    actions_.push_back(action::Settled{slot, how, job.busy});
+    actions_.emplace_back(action::Settled{slot, how, job.busy});
     if (partition != nullptr && job.sequence) next_in_sequence(*partition, slot);
 }
 
@@ -504,7 +504,7 @@ void DeliveryEngine::wake_due_jobs() {
 
 void DeliveryEngine::abort(Slot slot) {
     jobs_[slot].aborted = true;
-    actions_.push_back(action::Abort{lease_of(slot, jobs_[slot].handovers)});
+    actions_.emplace_back(action::Abort{lease_of(slot, jobs_[slot].handovers)});
 }
 
 void DeliveryEngine::abort_expired() {
@@ -526,7 +526,7 @@ void DeliveryEngine::probe_worker() {
     if (draining_) return;
     if (worker_ == Worker::unknown || (worker_ == Worker::unreachable && now_ >= probe_at_)) {
         worker_ = Worker::probing;
-        actions_.push_back(action::Probe{});
+        actions_.emplace_back(action::Probe{});
     }
 }
 
@@ -547,7 +547,7 @@ void DeliveryEngine::hand_over() {
         job.expires_at = now_ + job.timeout;
         if (job.deadline) job.expires_at = std::min(job.expires_at, *job.deadline);
         next_expiry_ = std::min(next_expiry_, job.expires_at);
-        actions_.push_back(
+        actions_.emplace_back(
             action::HandOver{slot, lease_of(slot, job.handovers), job.attempts_made + 1, job.max_attempts});
     }
 }
@@ -563,7 +563,7 @@ void DeliveryEngine::commit(AssignmentId assignment, Partition& partition) {
         if (offset < partition.tracker.committable()) continue;
         metadata.attempts.push_back({offset, retry.attempts_made, retry.due_at});
     }
-    actions_.push_back(action::Commit{assignment, partition.tracker.committable(), std::move(metadata)});
+    actions_.emplace_back(action::Commit{assignment, partition.tracker.committable(), std::move(metadata)});
 }
 
 void DeliveryEngine::commit_dirty() {
@@ -585,7 +585,7 @@ void DeliveryEngine::finish_revokes() {
             if (now_ >= partition.commit_at) commit(id, partition);
             ++it;
         } else {
-            actions_.push_back(action::Release{id});
+            actions_.emplace_back(action::Release{id});
             --revoking_;
             it = partitions_.erase(it);
         }
@@ -596,7 +596,7 @@ void DeliveryEngine::finish_drain() {
     if (!draining_ || drained_ || in_flight_ > 0 || writing_ > 0 || dirty_ > 0) return;
     if (std::ranges::any_of(partitions_, [](const auto& entry) { return entry.second.committing; })) return;
     drained_ = true;
-    actions_.push_back(action::Drained{});
+    actions_.emplace_back(action::Drained{});
 }
 
 }  // namespace drover::sidecar

@@ -17,7 +17,7 @@ std::string shown(double value) {
 
 }  // namespace
 
-void Problems::add(int line, std::string path, std::string message) {
+void Problems::add(int line, const std::string& path, const std::string& message) {
     list_.push_back({file_, line, clean_line(path, 512), clean_line(message, 1024)});
 }
 
@@ -52,9 +52,9 @@ void FieldReader::require(std::string_view name) {
     if (found == nullptr || found->value->kind == Node::Kind::null) complain(name, "is missing");
 }
 
-void FieldReader::complain(std::string_view name, std::string message) {
+void FieldReader::complain(std::string_view name, const std::string& message) {
     const auto* found = entry(name);
-    problems_.add(found == nullptr ? line_ : found->line, child_path(path_, name), std::move(message));
+    problems_.add(found == nullptr ? line_ : found->line, child_path(path_, name), message);
 }
 
 void FieldReader::read_string(std::string_view name, std::string& out, Complaint (*check)(std::string_view)) {

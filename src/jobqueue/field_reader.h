@@ -22,7 +22,7 @@ namespace drover::jobqueue {
 class Problems {
 public:
     Problems(std::string file, std::vector<Problem>& list) : file_(std::move(file)), list_(list) {}
-    void add(int line, std::string path, std::string message);
+    void add(int line, const std::string& path, const std::string& message);
 
 private:
     std::string file_;
@@ -67,7 +67,7 @@ public:
     // To be called last: a problem for every field that was not asked for.
     void refuse_unknown();
 
-    void complain(std::string_view name, std::string message);  // at the field's line, or the mapping's
+    void complain(std::string_view name, const std::string& message);  // at the field's line, or the mapping's
     bool is_present() const { return node_ != nullptr; }
     int line() const { return line_; }
     const std::string& path() const { return path_; }

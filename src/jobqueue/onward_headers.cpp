@@ -73,7 +73,8 @@ std::string attempts_text(std::string_view earlier, const AttemptRecord* attempt
     for (auto entry = list.rbegin(); entry != list.rend() && kept < max_attempts_kept; ++entry, ++kept) {
         std::string item = entry->dump(-1, ' ', false, json::error_handler_t::replace);
         if (text.size() + item.size() + 3 > max_attempts_text) break;
-        text = kept == 0 ? std::move(item) : std::move(item) + "," + text;
+        if (kept > 0) item.append(",").append(text);
+        text = std::move(item);
     }
     return "[" + text + "]";
 }

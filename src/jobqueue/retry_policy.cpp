@@ -79,7 +79,7 @@ std::vector<Duration> retry_steps(const RetryPolicy& policy) {
     steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
     // A job that is due at once passes through whichever step there is.
     if (steps.front() == Duration{0}) steps.erase(steps.begin());
-    if (steps.empty()) steps.push_back(std::chrono::milliseconds(1));
+    if (steps.empty()) steps.emplace_back(std::chrono::milliseconds(1));
     if (steps.size() <= max_steps) return steps;
 
     std::vector<Duration> thinned;

@@ -396,7 +396,7 @@ private:
         std::vector<std::string> names;
         for (const auto& partition : partitions) names.push_back(partition.topic);
         std::ranges::sort(names);
-        names.erase(std::ranges::unique(names).begin(), names.end());
+        names.erase(std::unique(names.begin(), names.end()), names.end());
         const auto counts = topics(names);
         if (!counts) return tl::unexpected(counts.error());
         std::vector<TopicPartition> existing;

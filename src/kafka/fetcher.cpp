@@ -21,7 +21,7 @@ public:
         {
             const std::lock_guard lock(mutex_);
             if (std::exchange(listed, true)) return;
-            ids_.push_back({id, &listed});
+            ids_.emplace_back(id, &listed);
         }
         wakeup_.notify();
     }
@@ -47,8 +47,8 @@ private:
 };
 
 struct Source {
-    Source(Fetcher::Id id_, TopicPartition partition_, Queue queue_, Arrivals& arrivals_)
-        : id(id_), partition(std::move(partition_)), queue(std::move(queue_)), arrivals(arrivals_) {}
+    Source(Fetcher::Id number, TopicPartition of, Queue records, Arrivals& told)
+        : id(number), partition(std::move(of)), queue(std::move(records)), arrivals(told) {}
 
     Fetcher::Id id;
     TopicPartition partition;
@@ -218,16 +218,16 @@ private:
 };
 
 Settings owned_settings(const FetcherOptions& options) {
-    constexpr std::size_t KiB = 1024;
+    constexpr std::size_t kib = 1024;
     // librdkafka counts its prefetch per queue, so per partition, and goes over it by at most one fetch.
     const auto partitions = static_cast<std::size_t>(std::max(options.expected_partitions, 1));
-    const std::size_t per_partition = std::max(options.queued_bytes / partitions, 64 * KiB);
+    const std::size_t per_partition = std::max(options.queued_bytes / partitions, 64 * kib);
     // A partition whose queue is full misses the next fetch, which may be one that waits for other partitions. So one
     // fetch does not fill it: a busy partition among idle ones is 25 times as fast for that. (It does where a
     // producer's batches are larger than the queue: about 20 of them a second.)
-    const std::size_t per_fetch = std::min(per_partition / 4, 1024 * KiB);
+    const std::size_t per_fetch = std::min(per_partition / 4, 1024 * kib);
     // A record keeps the whole response that it came in. What is larger still comes, alone.
-    const std::size_t per_response = std::max(per_fetch, 512 * KiB);
+    const std::size_t per_response = std::max(per_fetch, 512 * kib);
     return {
         {"group.id", options.group},
         {"enable.auto.commit", "false"},
@@ -239,7 +239,7 @@ Settings owned_settings(const FetcherOptions& options) {
         {"topic.metadata.propagation.max.ms", "5000"},  // then a missing topic is an error
         {"fetch.queue.backoff.ms", "10"},
         {"queued.min.messages", "4000"},
-        {"queued.max.messages.kbytes", std::to_string(per_partition / KiB)},
+        {"queued.max.messages.kbytes", std::to_string(per_partition / kib)},
         {"fetch.message.max.bytes", std::to_string(per_fetch)},
         {"fetch.max.bytes", std::to_string(per_response)},
         {"message.max.bytes", std::to_string(per_response)},  // librdkafka raises fetch.max.bytes to it

@@ -45,7 +45,7 @@ Result<Configuration> configure_producer(const Settings& settings) {
 
 // A client of librdkafka with the messages that it has not answered.
 struct Sender {
-    Sender(Client client_, Wakeup& wakeup) : client(std::move(client_)), events(rd_kafka_queue_get_main(client.get())) {
+    Sender(Client made, Wakeup& wakeup) : client(std::move(made)), events(rd_kafka_queue_get_main(client.get())) {
         rd_kafka_set_log_queue(client.get(), events.get());
         wake_on_event(events.get(), wakeup);
     }
