@@ -7,6 +7,7 @@ each attempt.
 import datetime
 import json
 import re
+import time
 
 import pytest
 
@@ -218,10 +219,11 @@ def test_the_statistics_count_what_happened(ran):
 def test_A7_a_job_that_hangs_is_cancelled_after_the_queues_timeout(kafka, folder):
     queue = Queue(kafka, folder, delivery={"timeout": "300ms"})
     with Worker(lambda job: SILENCE if job.attempt == 1 else Reply(200)) as worker, queue.sidecar(worker):
+        before = time.time()  # a worker notes a receipt late, so nothing after the hand-over can be measured from it
         queue.produce(Record(b"x", b"a"))
-        first, second = worker.wait_for(lambda jobs: len(jobs) == 2 and list(jobs), "second attempt")
+        _, second = worker.wait_for(lambda jobs: len(jobs) == 2 and list(jobs), "second attempt")
         assert second.attempt == 2
-        assert second.at - first.at >= 0.3 + 0.1  # the timeout and the wait
+        assert second.at - before >= 0.3 + 0.1  # the timeout and the wait
         worker.wait_for(lambda jobs: jobs[0].cut_at is not None, "end of the first connection")
 
 
