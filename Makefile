@@ -54,8 +54,12 @@ test-asan: deps-tests build/asan-ubsan/build.ninja # the C++ tests under address
 	@cmake --build build/asan-ubsan
 	@$(PYTHON) tests/run_all.py --build build/asan-ubsan --reports build/asan-ubsan/reports --only ctest
 
+.PHONY: deps-tsan
+deps-tsan: deps
+	@deps/librdkafka.sh --tsan >/dev/null
+
 .PHONY: test-tsan
-test-tsan: deps-tests build/tsan/build.ninja # the sidecar's tests under the thread sanitizer
+test-tsan: deps-tests deps-tsan build/tsan/build.ninja # the sidecar's tests under the thread sanitizer
 	@cmake --build build/tsan
 	@$(PYTHON) tests/run_all.py --build build/tsan --reports build/tsan/reports --only ctest --tests '^(sidecar|kafka|http)'
 
@@ -114,4 +118,5 @@ build/%/build.ninja: CMakePresets.json
 build/lint/build.ninja: .clang-tidy
 
 build/release/build.ninja: | deps
+build/tsan/build.ninja: | deps-tsan
 build/dev/build.ninja build/asan-ubsan/build.ninja build/tsan/build.ninja build/coverage/build.ninja build/bench/build.ninja build/lint/build.ninja: | deps-tests

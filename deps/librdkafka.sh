@@ -1,6 +1,7 @@
 #!/bin/bash
 # Builds librdkafka as a static library, once, and prints the folder with its include/ and lib/.
 # Debian 12 has 2.0.2, which loses assignments and hangs on close; docs/dependencies.md has the list.
+# --tsan: the same for programs under the thread sanitizer, in a folder of its own.
 # Instant when the library is there. Needs the packages of debian.txt, and a cargo, which it installs where there is none.
 set -euo pipefail
 
@@ -9,6 +10,12 @@ crate="rdkafka-sys-4.10.0+$version" # the version and hash are pinned in librdka
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/drover
 prefix=$cache/librdkafka-$version
+flags="-fPIC -O2 -g" threads=()
+if [[ ${1:-} == --tsan ]]; then
+  prefix+=-tsan
+  # The sanitizer of g++ 12 does not know C11's thrd_create: a thread made with it crashes.
+  flags+=" -fsanitize=thread" threads=(--disable-c11threads)
+fi
 
 [[ -f $prefix/lib/librdkafka.a ]] && { echo "$prefix"; exit 0; }
 
@@ -41,7 +48,7 @@ log=$cache/librdkafka-build.log
 if ! (
   cd "$build/librdkafka"
   # What Drover promises to its users must not depend on what configure happens to find: --enable makes it required.
-  ./configure --prefix="$prefix" --libdir="$prefix/lib" --CFLAGS="-fPIC -O2 -g" \
+  ./configure --prefix="$prefix" --libdir="$prefix/lib" --CFLAGS="$flags" "${threads[@]}" \
     --enable-static --disable-gssapi --disable-curl --enable-ssl --enable-zstd --enable-zlib --disable-lz4-ext # lz4 is inside
   make -j"$(nproc)" -C src librdkafka.a
 ) >"$log" 2>&1 </dev/null; then

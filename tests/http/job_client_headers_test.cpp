@@ -1,3 +1,4 @@
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -71,15 +72,21 @@ rc::Gen<std::string> nearly(const std::string& harmless) {
 }
 
 TEST_F(JobClientTest, A1_whatever_passes_is_valid_field_arrives_as_exactly_that_one_header) {
+    std::mutex mutex;  // the worker has a thread of its own
     std::string request;
     ScriptedWorker worker([&](RawSocket& socket) {
-        while (!(request = socket.read_message()).empty()) socket.write(answer_with("ok"));
+        for (std::string message; !(message = socket.read_message()).empty();) {
+            const std::lock_guard lock(mutex);
+            request = message;
+            socket.write(answer_with("ok"));
+        }
     });
     use(worker);
     const bool holds = rc::check("arrives as exactly that one header", [&] {
         const auto name = *nearly("abcXYZ019-_.~!"), value = *nearly("abcXYZ019-_ \t:;,=\"");
         if (!is_valid_field({name, value})) return;
         RC_ASSERT(exchange("body", {{"before", "1"}, {name, value}, {"after", "2"}}).body == "ok");
+        const std::lock_guard lock(mutex);
         RC_ASSERT(request == "POST / HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(worker.port()) +
                                  "\r\nbefore: 1\r\n" + name + ": " + value +
                                  "\r\nafter: 2\r\nContent-Length: 4\r\n\r\nbody");
