@@ -45,7 +45,7 @@ func start(s settings) (*kfake.Cluster, error) {
 		kfake.DefaultNumPartitions(s.partitions),
 		// Kafka's own limit. While a member waits for others to join, kfake lets its session run out (Kafka does not),
 		// so the session has to be longer than the longest job that holds up a rebalance.
-		kfake.GroupMaxSessionTimeout(30 * time.Minute),
+		kfake.GroupMaxSessionTimeout(time.Hour),
 		kfake.BrokerConfigs(brokerConfigs),
 		kfake.WithLogger(log),
 	}

@@ -52,7 +52,8 @@ bool may_drain(const Sidecar& sidecar, const http::Request& request) {
 }
 
 http::Response health(bool healthy, std::string_view reason) {
-    return http::json_response(healthy ? 200 : 503, json{{"ok", healthy}, {"reason", reason}}.dump());
+    const json body{{"ok", healthy}, {"reason", reason}};  // which may quote whatever a broker said
+    return http::json_response(healthy ? 200 : 503, body.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 http::Response readiness(const Stats& stats) {

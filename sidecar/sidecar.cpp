@@ -59,6 +59,7 @@ WorkerAnswer to_worker_answer(const http::Answer& answer) {
 Result<std::unique_ptr<Sidecar>> Sidecar::start(boost::asio::io_context& io, jobqueue::SidecarConfig config) {
     std::unique_ptr<Sidecar> sidecar(new Sidecar(io, std::move(config)));
     if (Result<void> connected = sidecar->connect(); !connected) return tl::unexpected(connected.error());
+    sidecar->handle(event::Tick{});  // looks for the worker, before there is a partition too
     sidecar->wait_for_kafka();
     sidecar->schedule_turn();
     return sidecar;
@@ -85,8 +86,9 @@ Sidecar::~Sidecar() {
 }
 
 Result<void> Sidecar::connect() {
-    auto fetcher = kafka::Fetcher::create(config_.kafka,
-                                          {.expected_partitions = config_.partitions, .group = config_.group}, wakeup_);
+    const int topics = 1 + static_cast<int>(config_.retry_topics.size());
+    auto fetcher = kafka::Fetcher::create(
+        config_.kafka, {.expected_partitions = config_.partitions * topics, .group = config_.group}, wakeup_);
     if (!fetcher) return tl::unexpected(fetcher.error());
     fetcher_ = std::move(*fetcher);
     auto producer = kafka::Producer::create(config_.kafka, wakeup_);
@@ -99,6 +101,8 @@ Result<void> Sidecar::connect() {
         options.session_timeout = std::chrono::ceil<std::chrono::milliseconds>(config_.session_timeout);
         options.max_poll_interval = std::max<std::chrono::milliseconds>(
             std::chrono::ceil<std::chrono::milliseconds>(config_.delivery.timeout) + 60s, options.session_timeout);
+        options.max_poll_interval =
+            std::min<std::chrono::milliseconds>(options.max_poll_interval, 24h);  // librdkafka's
         auto member = kafka::GroupMember::join(config_.kafka, options, wakeup_);
         if (!member) return tl::unexpected(member.error());
         subscriptions_.push_back(
@@ -292,7 +296,8 @@ event::Arrived Sidecar::arrived(AssignmentId assignment, kafka::Record record) {
         job.headers = *headers;
         arrived.attempts_made = headers->attempts_made;
         arrived.max_attempts = headers->max_attempts;
-        arrived.timeout = headers->timeout;
+        // The pod's grace period, the drain and the group's patience follow from the queue's.
+        if (headers->timeout) arrived.timeout = std::min(*headers->timeout, config_.delivery.timeout);
         arrived.due_at = headers->due_at;
         arrived.deadline = headers->deadline;
     } else {
@@ -421,6 +426,13 @@ void Sidecar::perform(action::Settled& settled) {
 
 void Sidecar::perform(action::Commit& commit) {
     if (Subscription* subscription = holder(commit.assignment)) subscription->commit(commit);
+}
+
+void Sidecar::perform(action::Detach& detach) {
+    HeldJob& job = slots_[detach.slot];
+    job.record->detach();
+    job.record->headers(job.fields);
+    if (const auto headers = jobqueue::parse_job_headers(job.fields)) job.headers = *headers;  // else: unfit, as before
 }
 
 void Sidecar::perform(action::Release& release) {

@@ -74,6 +74,7 @@ private:
     void perform(action::WriteDeadLetter& action);
     void perform(action::Settled& action);
     void perform(action::Commit& action);
+    void perform(action::Detach& action);
     void perform(action::Release& action);
     void perform(action::Probe& action);
     void perform(action::Drained& action);

@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 // block its partitions for so long, the runner takes it out of its groups itself.
 constexpr auto session_timeout = 6s;
 constexpr auto embedded_session_margin = 70s;
+constexpr auto longest_session = 1h;      // that librdkafka takes
 constexpr std::size_t max_examples = 20;  // as many classes as a sidecar's figures have
 
 Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
@@ -101,7 +102,8 @@ Result<void> QueueRunner::write_config(const std::filesystem::path& file, const 
     config.probe_address = "127.0.0.1";
     config.probe_port = ports.probe;
     config.session_timeout =
-        place_.embedded ? queue_.delivery.timeout + embedded_session_margin : Duration(session_timeout);
+        place_.embedded ? std::min<Duration>(queue_.delivery.timeout + embedded_session_margin, longest_session)
+                        : Duration(session_timeout);
     std::ofstream out(file, std::ios::trunc);
     out << jobqueue::to_json(config) << '\n';
     out.close();

@@ -89,7 +89,7 @@ std::optional<BlockedKey> DeliveryEngine::blocked_key() const {
         for (const auto& [key, sequence] : partition.sequences) {
             const Job& first = jobs_[sequence.jobs.front()];
             const std::size_t waiting = sequence.jobs.size() - 1;
-            const bool moves = first.state != State::write_waits && !partition.retries.contains(first.offset);
+            const bool moves = first.write_failures == 0 && !partition.retries.contains(first.offset);
             if (moves || (blocked && blocked->waiting >= waiting)) continue;
             blocked = BlockedKey{id, sequence.jobs.front(), waiting};
         }
@@ -178,7 +178,7 @@ void DeliveryEngine::on(event::Arrived& arrived) {
     if (job.sequence) {
         auto& waiting = partition.sequences[*job.sequence].jobs;
         waiting.push_back(arrived.slot);
-        if (waiting.size() > 1) return;
+        if (waiting.size() > 1) return detach(arrived.slot);
     }
     offer(arrived.slot);
 }
@@ -368,6 +368,12 @@ void DeliveryEngine::delay(Slot slot, State state, Time until) {
     enter(slot, state);
     jobs_[slot].wake_at = until;
     delayed_.emplace(until, slot);
+    detach(slot);
+}
+
+void DeliveryEngine::detach(Slot slot) {
+    if (std::exchange(jobs_[slot].detached, true)) return;
+    actions_.emplace_back(action::Detach{slot});
 }
 
 // The app cannot have seen it: first in line again.

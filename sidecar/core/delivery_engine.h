@@ -155,6 +155,10 @@ struct Commit {
     std::int64_t offset = 0;
     jobqueue::CommitMetadata metadata;
 };
+// The job stays for long: its record is to be kept by itself, not with all that it came with.
+struct Detach {
+    Slot slot = 0;
+};
 struct Release {
     AssignmentId assignment = 0;
 };
@@ -162,8 +166,9 @@ struct Probe {};
 struct Drained {};
 }  // namespace action
 
-using Action = std::variant<action::HandOver, action::Abort, action::WriteRetry, action::WriteDeadLetter,
-                            action::Settled, action::Commit, action::Release, action::Probe, action::Drained>;
+using Action =
+    std::variant<action::HandOver, action::Abort, action::WriteRetry, action::WriteDeadLetter, action::Settled,
+                 action::Commit, action::Detach, action::Release, action::Probe, action::Drained>;
 
 // What a person wants to know when jobs stand still: a partition takes nothing more, and this key, whose first job is
 // being retried in its place or cannot be written, has the most of them.
@@ -242,6 +247,7 @@ private:
         Time wake_at{};  // of delayed and write_waits
         Time handed_over_at{}, expires_at{};
         Duration busy{0};
+        bool detached = false;
         bool aborted = false;  // for its timeout or deadline, or because the partition was lost
         int write_failures = 0;
         Letter letter;
@@ -272,6 +278,7 @@ private:
     void enter(Slot slot, State state);  // every change of state, with the counts that follow it
     void offer(Slot slot);               // the job's turn has come: ready, delayed until due, moved on or buried
     void delay(Slot slot, State state, Time until);
+    void detach(Slot slot);
     void give_back(Slot slot);
     void abort(Slot slot);
     void fail(Slot slot, Outcome&& outcome);

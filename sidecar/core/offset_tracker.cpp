@@ -1,6 +1,7 @@
 #include "sidecar/core/offset_tracker.h"
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 #include <limits>
 
@@ -53,7 +54,9 @@ std::size_t OffsetTracker::map_bytes_bound() const {
     if (runs_.empty()) return 0;
     // As runs: two varints each; a varint has one more byte only for each factor of 128 of its value.
     const auto window = static_cast<std::size_t>(std::prev(runs_.end())->second - base_);
-    return std::min(2 * runs_.size() + window / 128, window / 8 + 1);
+    if (window > jobqueue::max_finished_window) return window;  // nobody would believe it
+    const std::size_t longest_varint = (static_cast<std::size_t>(std::bit_width(window)) + 6) / 7;
+    return std::min({2 * runs_.size() + window / 128, 2 * runs_.size() * longest_varint, window / 8 + 1});
 }
 
 bool OffsetTracker::is_finished(std::int64_t offset) const {

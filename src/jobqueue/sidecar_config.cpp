@@ -53,7 +53,7 @@ SidecarConfig read_config(FieldReader fields) {
     fields.read_integer("probePort", config.probe_port, any_port, last_port);
     fields.read_string("drainToken", config.drain_token);
     fields.read_duration("commitInterval", config.commit_interval, 1ms, 1min);
-    fields.read_duration("sessionTimeout", config.session_timeout, 1s, 30min);
+    fields.read_duration("sessionTimeout", config.session_timeout, 1s, 1h);
     fields.refuse_unknown();
     return config;
 }

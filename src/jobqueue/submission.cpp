@@ -6,6 +6,7 @@
 
 #include "src/jobqueue/job.h"
 #include "src/jobqueue/retry_policy.h"
+#include "src/jobqueue/shallow_json.h"
 #include "src/jobqueue/units.h"
 
 namespace drover::jobqueue {
@@ -94,8 +95,11 @@ private:
 }  // namespace
 
 Result<Submission> parse_submission(std::string_view text) {
-    const json body = json::parse(text, nullptr, false);
-    if (body.is_discarded()) return failure(Error::Code::invalid, "the body is not JSON");
+    const json body = parse_shallow_json(text);
+    if (body.is_discarded()) {
+        return failure(Error::Code::invalid,
+                       "the body is not JSON, or nested deeper than " + std::to_string(deepest_json) + " levels");
+    }
     if (!body.is_object()) return failure(Error::Code::invalid, "the body must be a JSON object");
 
     SubmissionReader reader(body);

@@ -237,6 +237,8 @@ Settings owned_settings(const FetcherOptions& options) {
         {"isolation.level", options.read_committed ? "read_committed" : "read_uncommitted"},
         {"allow.auto.create.topics", "false"},
         {"topic.metadata.propagation.max.ms", "5000"},  // then a missing topic is an error
+        {"check.crcs", "false"},  // true: librdkafka reads on behind a damaged batch, and its jobs would be lost
+        {"receive.message.max.bytes", "120000000"},  // the largest payload, with its batch
         {"fetch.queue.backoff.ms", "10"},
         {"queued.min.messages", "4000"},
         {"queued.max.messages.kbytes", std::to_string(per_partition / kib)},

@@ -29,8 +29,10 @@ Settings owned_settings() {
         {"partitioner", "murmur2_random"},
         {"message.timeout.ms", "30000"},
         {"topic.metadata.propagation.max.ms", "10000"},  // then a missing topic fails its messages
-        {"queue.buffering.max.kbytes", "16384"},
-        {"message.max.bytes", "67108864"},  // the topic's limit decides, not ours
+        {"allow.auto.create.topics", "false"},           // what nobody reads would be created by a mistyped name
+        // The topic's limit decides, not ours: the largest payload of a queue, 100 MiB, passes with what comes with it.
+        {"queue.buffering.max.kbytes", "131072"},
+        {"message.max.bytes", "110000000"},
         {"sticky.partitioning.linger.ms", "0"},
     };
 }

@@ -1,9 +1,10 @@
-// A fetched Kafka record, without a copy: it owns librdkafka's message. Room: kafka.
+// A fetched Kafka record, without a copy until detach(): it owns librdkafka's message. Room: kafka.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,10 +15,15 @@ struct rd_kafka_message_s;
 
 namespace drover::kafka {
 
-// Move-only. Views live as long as the record. Every record must be destroyed before the Fetcher it came from.
+// Move-only. Views live as long as the record, and no longer than until detach(). Every record must be destroyed before
+// the Fetcher it came from.
 class Record {
 public:
     explicit Record(rd_kafka_message_s* message) : message_(message) {}
+
+    // librdkafka keeps a whole response, of half a MiB, for as long as one of its records is there. A record that stays
+    // for long is copied out of it.
+    void detach();
 
     std::string_view topic() const;
     int partition() const;
@@ -31,7 +37,16 @@ private:
     struct Destroy {
         void operator()(rd_kafka_message_s* message) const;
     };
-    std::unique_ptr<rd_kafka_message_s, Destroy> message_;
+    struct Copy {
+        std::string topic;
+        int partition = 0;
+        std::int64_t offset = 0;
+        Time timestamp{};
+        std::optional<std::string> key, value;
+        std::vector<Field> headers;
+    };
+    std::unique_ptr<rd_kafka_message_s, Destroy> message_;  // or
+    std::unique_ptr<Copy> copy_;
 };
 
 }  // namespace drover::kafka

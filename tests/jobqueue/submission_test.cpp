@@ -29,6 +29,21 @@ TEST(Submission, its_payload_is_any_json_and_stays_what_it_was) {
     }
 }
 
+TEST(Submission, A17_json_of_any_depth_is_an_answer_and_no_end_of_the_process) {
+    const auto nested = [](std::size_t levels) {
+        return "{\"payload\":" + std::string(levels, '[') + std::string(levels, ']') + "}";
+    };
+    EXPECT_TRUE(parse_submission(nested(99)));
+    for (const std::size_t levels : {101U, 500'000U}) {
+        const Result<Submission> job = parse_submission(nested(levels));
+        ASSERT_FALSE(job);
+        EXPECT_THAT(job.error().message, HasSubstr("nested deeper than 100 levels"));
+    }
+    EXPECT_FALSE(parse_submission("{\"payload\":" + std::string(500'000, '[')));
+    EXPECT_FALSE(parse_submission("{\"labels\":{\"a\":" + std::string(300'000, '[') + std::string(300'000, ']') +
+                                  "},\"payload\":1}"));
+}
+
 TEST(Submission, every_field_becomes_the_header_that_the_sidecar_reads) {
     Result<Submission> job = parse_submission(
         R"({"type":"send","payload":1,"key":"k","priority":"high","delay":"5s","maxAttempts":7,"timeout":"2s",

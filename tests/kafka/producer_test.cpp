@@ -74,7 +74,7 @@ TEST(Producer, a_full_queue_is_a_retryable_error_and_queues_nothing) {
     const std::string value(1 << 20, 'x');
     Result<void> last;
     std::uint64_t token = 0;
-    while ((last = producer->produce({"jobs", std::nullopt, value, {}}, token)) && token < 100) ++token;
+    while ((last = producer->produce({"jobs", std::nullopt, value, {}}, token)) && token < 200) ++token;
     ASSERT_FALSE(last);
     EXPECT_TRUE(last.error().retryable);
     EXPECT_EQ(last.error().code, Error::Code::unavailable);

@@ -210,6 +210,40 @@ TEST_F(DeliveryEngineTest, A3_a_blocked_key_is_named_and_blocks_neither_other_ke
     EXPECT_EQ(engine->blocked_key()->waiting, 4U);
 }
 
+TEST_F(DeliveryEngineTest, A3_a_key_whose_dead_letter_cannot_be_written_is_named_while_it_is_written_again_too) {
+    config.ordering = jobqueue::Ordering::key;
+    config.held_jobs = 3;
+    start();
+    for (Slot slot = 0; slot < 4; ++slot) arrive(slot, 7);
+    step(event::Answered{1ULL << 32, {.verdict = Verdict::dead, .cause = {.error_class = "Boom"}}});
+    step(event::WriteFailed{0});
+    EXPECT_TRUE(engine->blocked_key());
+    pass(5s);
+    ASSERT_EQ(count<action::WriteDeadLetter>(), 1);
+    EXPECT_TRUE(engine->blocked_key());
+}
+
+TEST_F(DeliveryEngineTest, A8_a_member_without_a_partition_looks_for_its_worker_too) {
+    engine.emplace(config, 1);
+    step(event::Tick{});
+    EXPECT_EQ(count<action::Probe>(), 1);
+}
+
+TEST_F(DeliveryEngineTest, A2_the_record_of_a_job_that_waits_is_detached_once_and_that_of_one_that_does_not_never) {
+    config.ordering = jobqueue::Ordering::key;
+    start();
+    arrive(0, 7);
+    EXPECT_EQ(count<action::Detach>(), 0);
+    const Lease lease = the<action::HandOver>().lease;
+    arrive(1, 7);  // behind it
+    EXPECT_EQ(the<action::Detach>().slot, 1U);
+    answer(lease, Verdict::retry);
+    EXPECT_EQ(the<action::Detach>().slot, 0U);
+    pass(1s);
+    answer(the<action::HandOver>().lease, Verdict::retry);
+    EXPECT_EQ(count<action::Detach>(), 0);
+}
+
 TEST_F(DeliveryEngineTest, A3_a_backlog_that_moves_is_no_blocked_key) {
     config.ordering = jobqueue::Ordering::partition;
     config.held_jobs = 3;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ostream>
 #include <sstream>
+#include <utility>
 
 namespace drover::sidecar {
 namespace {
@@ -637,6 +638,14 @@ void DeliveryWorld::perform(int index, const action::Commit& commit) {
         }
         step(index, event::Committed{id, !fails});
     });
+}
+
+void DeliveryWorld::perform(int index, const action::Detach& detach) {
+    Member& member = members_[static_cast<std::size_t>(index)];
+    const auto found = member.slots.find(detach.slot);
+    if (found == member.slots.end()) return fail("a record is detached that is not there");
+    if (found->second.lease) fail("the record of a job in flight is detached");
+    if (std::exchange(found->second.detached, true)) fail("a record is detached twice");
 }
 
 void DeliveryWorld::perform(int index, const action::Release& release) {

@@ -99,7 +99,7 @@ private:
         std::size_t record = 0;
         AssignmentId assignment = 0;
         std::optional<Lease> lease;
-        bool writing = false, wrote_dead_letter = false, completed = false, refused_size = false;
+        bool writing = false, wrote_dead_letter = false, completed = false, refused_size = false, detached = false;
     };
     struct HandOver {
         Slot slot = 0;
@@ -152,6 +152,7 @@ private:
     void perform(int member, const action::WriteDeadLetter&);
     void perform(int member, const action::Settled&);
     void perform(int member, const action::Commit&);
+    void perform(int member, const action::Detach&);
     void perform(int member, const action::Release&);
     void perform(int member, const action::Probe&);
     void perform(int member, const action::Drained&);

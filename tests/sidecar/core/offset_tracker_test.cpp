@@ -213,6 +213,18 @@ TEST(OffsetTracker, A2_a_gap_of_a_million_million_offsets_is_one_run) {
     EXPECT_EQ(tracker.map_bytes_bound(), 0U);
 }
 
+TEST(OffsetTracker, A2_one_slow_job_among_many_that_are_finished_takes_little_of_the_map) {
+    OffsetTracker tracker(0);
+    for (std::int64_t offset = 0; offset < 500'000; ++offset) {
+        ASSERT_EQ(tracker.received(offset), Receipt::fresh);
+        if (offset != 7) {
+            ASSERT_TRUE(tracker.finish(offset));
+        }
+    }
+    EXPECT_EQ(tracker.committable(), 7);
+    EXPECT_LE(tracker.map_bytes_bound(), 8U);
+}
+
 TEST(OffsetTracker, A2_the_ends_of_the_numbers_do_not_overflow) {
     constexpr auto most = std::numeric_limits<std::int64_t>::max();
     constexpr auto least = std::numeric_limits<std::int64_t>::min();
