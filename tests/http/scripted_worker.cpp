@@ -4,8 +4,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 namespace drover::http::test {
 
@@ -34,6 +36,10 @@ ScriptedWorker::~ScriptedWorker() {
 void ScriptedWorker::take() {
     for (;;) {
         const int fd = ::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC);
+        if (fd < 0 && errno == EMFILE) {  // of a test that takes all descriptors away, for a moment
+            std::this_thread::yield();
+            continue;
+        }
         if (fd < 0) return;
         ++connections_;
         scripts_.emplace_back([this, fd] {
