@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -275,20 +276,27 @@ func TestMemberThatDiedLeavesAndTheOthersStay(t *testing.T) {
 		return ids
 	}
 	join := func(id string, heartbeat time.Duration) {
+		joined := make(chan struct{})
+		var once sync.Once
 		member, err := kgo.NewClient(kgo.SeedBrokers(broker.address), kgo.ClientID(id), kgo.ConsumerGroup("workers"), kgo.ConsumeTopics("jobs"),
-			kgo.SessionTimeout(20*time.Minute), kgo.RebalanceTimeout(20*time.Minute), kgo.HeartbeatInterval(heartbeat))
+			kgo.SessionTimeout(20*time.Minute), kgo.RebalanceTimeout(20*time.Minute), kgo.HeartbeatInterval(heartbeat),
+			// Not until its join is answered: one that is put out of the group before that hears of it, and comes back.
+			kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { once.Do(func() { close(joined) }) }))
 		if err != nil {
 			t.Fatal(err)
 		}
 		go member.PollFetches(t.Context()) // never closed: that would wait for what the broker does not answer the dead
-		for deadline := time.Now().Add(time.Minute); !members()[id]; time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("%s has not joined", id)
-			}
+		select {
+		case <-joined:
+		case <-time.After(time.Minute):
+			t.Fatalf("%s has not joined", id)
 		}
 	}
 	join("alive", 100*time.Millisecond)
 	join("dead", 10*time.Minute) // silent, so it does not find out and join again
+	if got := members(); !got["dead"] {
+		t.Fatalf("want both members, got %v", got)
+	}
 	if err := leave([]string{"--broker", broker.address, "--client", "dead", "workers", "no-such-group"}); err != nil {
 		t.Fatal(err)
 	}

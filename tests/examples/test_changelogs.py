@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -126,12 +127,14 @@ class Process:
 
     def wait_until_it_refuses(self):
         """Until it no longer listens: then a signal to end has arrived."""
-        while True:
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), DEADLINE):
                     pass
             except ConnectionError:
                 return
+        raise AssertionError(f"it still listens on port {self.port}")
 
     def stop(self, how=signal.SIGTERM):
         """Ends the process and returns its exit code and what it said on stderr."""
@@ -566,7 +569,8 @@ class ReportWorker(unittest.TestCase):
     def test_the_page_is_written_while_jobs_go_on(self):
         self.add()
         page, n = self.folder / "report.html", 0
-        while not page.exists():  # each turn waits for the disk, so this is no busy loop
+        end = time.monotonic() + DEADLINE
+        while not page.exists() and time.monotonic() < end:  # each turn waits for the disk, so this is no busy loop
             n += 1
             self.add(file=f"/doc/{n}")
         self.assertTrue(page.read_text().endswith("</html>\n"))

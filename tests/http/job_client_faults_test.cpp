@@ -199,7 +199,7 @@ TEST_F(JobClientFaults, an_answer_may_dribble_in_byte_by_byte) {
     });
     use(worker);
     for (int i = 0; i < 20; ++i) EXPECT_EQ(exchange().body, "ok");
-    EXPECT_EQ(worker.connections(), 1);
+    expect_one_connection(worker);
 }
 
 TEST_F(JobClientFaults, A4_an_answer_before_the_whole_job_was_read_counts) {

@@ -74,8 +74,18 @@ protected:
     }
 
     KeptAnswer exchange(std::string_view body = "job", std::vector<FieldView> headers = {}) {
+        // The client gives up a connection that was idle for longer than this: a machine that stood still costs one.
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_exchange_ > std::chrono::seconds(1)) ++standstills_;
+        last_exchange_ = now;
         send(++last_token_, body, std::move(headers));
         return answer_of(last_token_);
+    }
+
+    // Whether all exchanges so far went over one connection, as far as the machine allowed it.
+    void expect_one_connection(const ScriptedWorker& worker) const {
+        EXPECT_GE(worker.connections(), 1);
+        EXPECT_LE(worker.connections(), 1 + standstills_);
     }
 
     void answered(JobClient::Token token, const Answer& a) override {
@@ -93,6 +103,8 @@ protected:
     std::vector<bool> probes_;
     std::function<void(JobClient::Token)> then_;
     JobClient::Token last_token_ = 1'000'000;
+    std::chrono::steady_clock::time_point last_exchange_ = std::chrono::steady_clock::now();
+    int standstills_ = 0;
     bool sending_ = false;
     std::unique_ptr<JobClient> client_;
 };

@@ -55,7 +55,7 @@ TEST_F(JobClientTest, keeps_the_connection_from_job_to_job) {
     ScriptedWorker worker(answering(answer_with("ok")));
     use(worker);
     for (int i = 0; i < 50; ++i) EXPECT_EQ(exchange().body, "ok");
-    EXPECT_EQ(worker.connections(), 1);
+    expect_one_connection(worker);
 }
 
 TEST_F(JobClientTest, an_answer_stays_readable_when_the_listener_sends_the_next_job_meanwhile) {
@@ -141,7 +141,8 @@ TEST_F(JobClientTest, five_thousand_jobs_with_64_in_flight_are_each_answered_onc
 }
 
 TEST_F(JobClientTest, A8_a_port_that_refuses_is_told_from_a_cut_connection) {
-    options_.port = RawSocket::bound().port();  // free again
+    const RawSocket nobody = RawSocket::bound();  // bound, but not listening: refuses
+    options_.port = nobody.port();
     const auto refused = exchange();
     EXPECT_EQ(refused.kind, Kind::refused);
     EXPECT_NE(refused.detail.find("refused"), std::string::npos) << refused.detail;
@@ -249,7 +250,7 @@ TEST_F(JobClientTest, http_1_0_keeps_the_connection_where_it_says_so) {
     use(worker);
     EXPECT_EQ(exchange().body, "ok");
     EXPECT_EQ(exchange().body, "ok");
-    EXPECT_EQ(worker.connections(), 1);
+    expect_one_connection(worker);
 }
 
 TEST_F(JobClientTest, idle_connections_are_closed_before_servers_would) {

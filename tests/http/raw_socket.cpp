@@ -14,6 +14,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include <gtest/gtest.h>
+
 namespace drover::http::test {
 namespace {
 
@@ -77,7 +79,9 @@ std::uint16_t RawSocket::port() const {
 
 bool RawSocket::await(short event) const {
     std::array<pollfd, 2> polled = {pollfd{fd_, event, 0}, pollfd{stop_fd_, POLLIN, 0}};
-    return ::poll(polled.data(), polled.size(), 30'000) > 0 && polled[1].revents == 0;
+    const int ready = ::poll(polled.data(), polled.size(), 60'000);
+    if (ready == 0) ADD_FAILURE() << "nothing happened on a connection for a minute";
+    return ready > 0 && polled[1].revents == 0;
 }
 
 bool RawSocket::write(std::string_view bytes) {

@@ -1,5 +1,5 @@
-// A blocking TCP socket for tests, which speak as badly as they like. What waits for half a minute gives up, as at an
-// end.
+// A blocking TCP socket for tests, which speak as badly as they like. What waits for a minute fails the test, and goes
+// on as at an end.
 #pragma once
 
 #include <cstdint>

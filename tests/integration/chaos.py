@@ -36,7 +36,7 @@ STANDSTILL_LIMIT = 7.0  # seconds
 # Measured with the peers' own programs on such a machine, for comparison.
 PEERS = {"Dapr": 10.0, "Parallel Consumer": 44.7}
 SIDECAR_KILLS_APART = 8.0  # seconds: so that each standstill has one cause
-UNCOMMITTED_AT_MOST = 1.0  # seconds from an answer to its commit, where the committed position could not be asked
+SESSION = 5.0  # seconds, a little less than a sidecar's: for so long nobody else commits what a killed one has left
 FAILOVER = 10.0  # seconds after a broker's death in which the group's coordinator moves and forgives its members' silence
 BROKER_KILLS_APART = 20.0  # the copies must be in sync again, else it is the second one that loses jobs
 
@@ -151,8 +151,9 @@ class Chaos:
         self.workers = [WorkerProcess(folder, number) for number in range(PODS)]
         self.sidecars = [self.queue.sidecar(worker) for worker in self.workers]
         self.log = Log([worker.log for worker in self.workers])
-        self.killed = []       # of sidecars: {at, incarnation, positions, read_at}
-        self.broker_away = []  # [from, to]
+        self.killed = []       # of sidecars: {at, incarnation, positions}
+        self.broker_away = []  # [from, to, positions]
+        self.committed = {}    # as last seen: what was committed then is so for good
         # What may take long while a broker is away: positions and brokers' starts.
         self.later = concurrent.futures.ThreadPoolExecutor()
         self.asked = []
@@ -198,15 +199,16 @@ class Chaos:
     def kill_sidecar(self):
         number = self.dice.randrange(PODS)
         sidecar = self.sidecars[number]
+        positions = self.ask_positions()
         stats = sidecar.stats()
         sidecar.kill()
         at = time.time()
         self.say(f"sidecar {number} killed, {stats['inFlight']} in flight, {stats['partitions']} partitions")
-        kill = {"at": at, "worker": number, "log": self.workers[number].log}
+        kill = {"at": at, "worker": number, "log": self.workers[number].log, "positions": positions}
         # As its container would be: at once, while the group still believes in the dead one.
         self.sidecars[number] = self.queue.sidecar(self.workers[number])
         self.killed.append(kill)
-        self.asked.append(self.later.submit(self.ask_positions, kill))
+        self.asked.append(self.later.submit(self.ask_what_was_left, kill))
 
     def kill_worker(self):
         number = self.dice.randrange(PODS)
@@ -219,8 +221,9 @@ class Chaos:
         if self.starting:
             self.starting.result()  # two of three away would be more than Kafka promises to survive
         node = self.dice.randint(1, 3)
+        positions = self.ask_positions()
         self.cluster.kill(node)
-        self.broker_away.append([time.time(), None])
+        self.broker_away.append([time.time(), None, positions])
         self.say(f"broker {node} killed")
 
     def bring_back_broker(self):
@@ -234,14 +237,19 @@ class Chaos:
         away[1] = time.time()
         self.say(f"broker {node} is back")
 
-    def ask_positions(self, kill):
-        """What is committed on main and retry topics; None when no broker could tell."""
-        kill["positions"] = None
+    def ask_positions(self):
+        """What is committed on main and retry topics, or was when a broker could last tell."""
         try:
-            kill["positions"] = self.client.positions(self.queue.group) | self.client.positions(self.queue.retry_group)
+            self.committed = self.client.positions(self.queue.group) | self.client.positions(self.queue.retry_group)
         except RuntimeError as error:
             self.say(f"positions not read: {error}")
-        kill["read_at"] = time.time()
+        return self.committed
+
+    def ask_what_was_left(self, kill):
+        """What was committed at the kill: what one sees just after it, or, where that took too long, just before it."""
+        positions = self.ask_positions()
+        if time.time() <= kill["at"] + SESSION:
+            kill["positions"] = positions
 
     # --- the end
 
@@ -307,21 +315,19 @@ class Chaos:
         for kill in self.killed:
             kill["incarnation"] = self.incarnation_at(runs, kill)
             for run in runs:
-                if run["incarnation"] == kill["incarnation"] and not self.is_committed(run, kill):
+                if run["incarnation"] == kill["incarnation"] and not self.is_committed(run, kill["at"], kill["positions"]):
                     by_sidecars.add(run["n"])
-        for at, _ in self.broker_away:
+        for at, _, positions in self.broker_away:
             for run in runs:
-                if run["begin"] <= at and (run["end"] is None or run["end"] >= at - UNCOMMITTED_AT_MOST):
+                if run["begin"] <= at and not self.is_committed(run, at, positions):
                     by_brokers.add(run["n"])
         return by_sidecars, by_brokers
 
     @staticmethod
-    def is_committed(run, kill):
-        if run["end"] is None or run["end"] > kill["at"]:
+    def is_committed(run, at, positions):
+        if run["end"] is None or run["end"] > at:
             return False
-        if kill["positions"] is None or kill["read_at"] > kill["at"] + 5:  # others may have committed meanwhile
-            return run["end"] < kill["at"] - UNCOMMITTED_AT_MOST
-        position = kill["positions"].get((run["topic"], run["partition"]))
+        position = positions.get((run["topic"], run["partition"]))
         if position is None:
             return False
         finished = position["decoded"]["finished"] if position["decoded"] else []
@@ -347,7 +353,7 @@ class Chaos:
                 if not before or not after or before[-1]["incarnation"] != kill["incarnation"]:
                     continue
                 gap = after[0]["begin"] - kill["at"]
-                disturbed = any(died < kill["at"] + gap and died + FAILOVER > kill["at"] for died, _ in self.broker_away)
+                disturbed = any(died < kill["at"] + gap and died + FAILOVER > kill["at"] for died, *_ in self.broker_away)
                 found.append((gap, disturbed))
         return found
 

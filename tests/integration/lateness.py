@@ -14,7 +14,6 @@ that of the timers, and the crash loop cost no attempt.
 import argparse
 import asyncio
 import datetime
-import itertools
 import json
 import pathlib
 import subprocess
@@ -22,13 +21,14 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "platform")]
 
 from kafka_client import KafkaClient, Record, to_line  # noqa: E402
 from kafka_cluster import KafkaCluster  # noqa: E402
-from processes import end_with_parent, orderly_exit  # noqa: E402
+from processes import end_with_parent, orderly_exit, wait_until  # noqa: E402
 from sidecars import Queue  # noqa: E402
 from worker import Reply, Worker  # noqa: E402
 
@@ -107,33 +107,34 @@ def crash_loop(client, folder, seconds, jobs=1000):
     queue = Queue(client, folder, partitions=12)
     queue.produce(*(Record(b"x", str(i).encode()) for i in range(jobs)))
     stop = threading.Event()
-    starts = itertools.count()
-    with Worker(start=False) as worker, queue.sidecar(worker) as sidecar:
+    crashes = 0
+    with Worker(start=False) as worker, queue.sidecar(worker) as sidecar, ThreadPoolExecutor(1) as pool:
         binds_and_dies = ("import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); "
                           f"s.bind(('127.0.0.1', {worker.port}))")
 
         def crash():
+            nonlocal crashes
             while not stop.is_set():
-                next(starts)
                 subprocess.run([sys.executable, "-S", "-c", binds_and_dies], check=True)
+                crashes += 1
                 stop.wait(1)  # as whoever restarts it backs off
 
-        looping = threading.Thread(target=crash)
-        looping.start()
+        looping = pool.submit(crash)
         try:
             sidecar.wait_for(lambda stats: stats["held"] > 0, "jobs that wait")
             time.sleep(seconds)  # how long the loop goes on is what this is about
+            wait_until(lambda: crashes > 1 or looping.done(), "second crash")
             stats = sidecar.stats()
             assert stats["handedOver"] == stats["completed"] == stats["deadLettered"] == 0
             assert stats["workerReachable"] is False
         finally:
             stop.set()
-            looping.join()
+        looping.result()
         worker.start()
         stats = sidecar.wait_for(lambda stats: stats["completed"] == jobs, "all jobs", 120)
         sidecar.stop()
         assert len({job.key for job in worker.jobs}) == len(worker.jobs) == jobs
-        return {"crashes": next(starts), "jobs": jobs, "attempts_used": sum(job.attempt - 1 for job in worker.jobs),
+        return {"crashes": crashes, "jobs": jobs, "attempts_used": sum(job.attempt - 1 for job in worker.jobs),
                 "dead_lettered": stats["deadLettered"]}
 
 

@@ -18,7 +18,7 @@ class Queue:
     """The topics of one queue, made anew, and the configuration of its sidecars.
 
     `steps` are the retry topics', such as ("100ms", "1s"). What a test says of `delivery` and `retry` goes into the
-    configuration as it is.
+    configuration as it is. Where a test says nothing of it, no job times out because the machine is slow.
     """
 
     def __init__(self, kafka, folder, partitions=1, replication=1, steps=("100ms",), delivery=None, retry=None,
@@ -34,7 +34,7 @@ class Queue:
         self.retry_group = f"{self.group}.retry"
         self.partitions = partitions
         self.replication = replication
-        self._delivery = {"timeout": "30s", "concurrency": 8} | (delivery or {})
+        self._delivery = {"timeout": "5m", "concurrency": 8} | (delivery or {})
         self._retry = {"maxAttempts": 3, "backoff": "fixed", "initial": "100ms", "jitter": 0} | (retry or {})
         self._config = config
         self._sidecars = itertools.count(1)
@@ -157,6 +157,10 @@ class Sidecar:
             stats = self.stats()
             return stats if condition(stats) else None
         return self._wait_until(fulfilled, what, seconds)
+
+    def wait_until_ready(self):
+        """Is a member of both groups."""
+        return self._wait_until(lambda: self.get("/readyz")[0] == 200, f"readiness of {self.name}", 60)
 
     def wait_until_joined(self, partitions=1):
         """Holds at least so many partitions."""

@@ -41,7 +41,7 @@ def test_A2_jobs_go_on_after_kafka_was_away_none_is_lost_and_no_attempt_used(sec
             gate.open()
             worker.wait_for(lambda jobs: all(job.answered_at for job in jobs if job.key in ("slow", "fails")), "answers")
             time.sleep(AWAY)  # how long it is away is what this is about
-            assert sidecar.stats()["trouble"] != ""
+            sidecar.wait_for(lambda stats: stats["trouble"] != "", "trouble")
         finally:
             secure_cluster.start([1])
         queue.produce(*(Record(b"x", b"b%d" % i) for i in range(100)))
@@ -50,7 +50,7 @@ def test_A2_jobs_go_on_after_kafka_was_away_none_is_lost_and_no_attempt_used(sec
         stats = sidecar.wait_for(lambda stats: stats["inFlight"] == 0 and stats["held"] == 0, "idleness")
         queue.wait_until_committed(602)
         assert stats["retried"] == 1 and stats["deadLettered"] == 0
-        assert sidecar.stats()["trouble"] == ""
+        sidecar.wait_for(lambda stats: stats["trouble"] == "", "end of the trouble")
         assert {job.key for job in worker.jobs if job.attempt > 1} == {"fails"}
         sidecar.stop()
         repeated = [job for job in worker.jobs if job.attempt == 1 and len(worker.of(job.key)) > 1 and job.key != "fails"]
@@ -76,7 +76,7 @@ def test_missing_topics_are_named_and_found_once_they_are_there(kafka, folder):
         queue.produce(Record(b"x", b"a"))
         worker.wait_for(lambda jobs: len(jobs) == 1, "the job")
         sidecar.wait_for(lambda stats: stats["completed"] == 1 and stats["trouble"] == "", "end of the trouble")
-        assert sidecar.get("/readyz")[0] == 200
+        sidecar.wait_until_ready()
 
 
 def test_a_dead_letter_waits_for_its_missing_topic(kafka, folder):
@@ -84,8 +84,9 @@ def test_a_dead_letter_waits_for_its_missing_topic(kafka, folder):
     kafka.create(queue.topic, *queue.retry_topics)
     with Worker(lambda job: 400) as worker, queue.sidecar(worker) as sidecar:
         queue.produce(Record(b"precious", b"a"))
-        sidecar.wait_for(lambda stats: stats["writeFailures"] > 0, "a failed write")
-        assert any(queue.dead_letters in line.get("error", "") for line in sidecar.log() if line["level"] == "error")
+        # After the second failure a commit that does not wait for the letter would have been made.
+        sidecar.wait_for(lambda stats: stats["writeFailures"] > 1, "writes that fail")
+        sidecar.wait_for_log(lambda line: line["level"] == "error" and queue.dead_letters in line.get("error", ""), "failure")
         assert queue.committed() == 0
         queue.create()
         letter, = queue.dead(count=1)

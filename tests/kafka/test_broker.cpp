@@ -1,5 +1,6 @@
 #include "tests/kafka/test_broker.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <stdexcept>
@@ -25,23 +26,30 @@ std::string unique(const std::string& what) {
 
 namespace {
 
-bool wait(Wakeup& wakeup, const std::function<bool()>& step, int poll_millis) {
+// False when nothing woke it in this time.
+bool wait(Wakeup& wakeup, std::chrono::milliseconds time) {
+    pollfd readable{wakeup.fd(), POLLIN, 0};
+    return ::poll(&readable, 1, static_cast<int>(time.count())) != 0;
+}
+
+}  // namespace
+
+bool wait_until(Wakeup& wakeup, const std::function<bool()>& step) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     for (;;) {
         wakeup.clear();
         if (step()) return true;
         if (std::chrono::steady_clock::now() > deadline) return false;
-        pollfd readable{wakeup.fd(), POLLIN, 0};
-        ::poll(&readable, 1, poll_millis);
+        wait(wakeup, std::chrono::milliseconds(100));
     }
 }
 
-}  // namespace
-
-bool wait_until(Wakeup& wakeup, const std::function<bool()>& step) { return wait(wakeup, step, 100); }
-
 bool wait_for_wakeups(Wakeup& wakeup, const std::function<bool()>& step) {
-    return wait(wakeup, step, static_cast<int>(std::chrono::milliseconds(patience).count()));
+    for (;;) {
+        wakeup.clear();
+        if (step()) return true;
+        if (!wait(wakeup, patience)) return false;
+    }
 }
 
 Admin& admin() {
@@ -151,6 +159,9 @@ Member::Member(const std::string& group, const std::vector<std::string>& topics,
       member(must(GroupMember::join(with, options_of(group, topics, max_poll_interval), wakeup))) {}
 
 void Member::turn() {
+    const auto now = std::chrono::steady_clock::now();
+    longest_pause_ = std::max(longest_pause_, now - last_turn_);
+    last_turn_ = now;
     for (auto& event : member->poll()) {
         if (auto* assigned = std::get_if<group_event::Assigned>(&event)) {
             owned.insert(assigned->partitions.begin(), assigned->partitions.end());

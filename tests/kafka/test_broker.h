@@ -36,7 +36,7 @@ inline void must(Result<void> result) {
 
 // Calls `step` whenever woken, and every 100 ms as the sidecar does, until it is true. False when it never was.
 bool wait_until(Wakeup& wakeup, const std::function<bool()>& step);
-// As above, but woken by the wakeup alone.
+// As above, but woken by the wakeup alone. False when it was not woken for so long.
 bool wait_for_wakeups(Wakeup& wakeup, const std::function<bool()>& step);
 
 Admin& admin();
@@ -84,6 +84,8 @@ public:
            std::chrono::milliseconds max_poll_interval = std::chrono::seconds(90));
 
     void turn();  // one poll
+    // The longest time between two of its turns: a test may promise to poll, a machine that stands still breaks that.
+    std::chrono::steady_clock::duration longest_pause() const { return longest_pause_; }
     // Commits and waits for the answer.
     group_event::Committed commit(const std::vector<Position>& positions);
     group_event::Positions read(const std::vector<TopicPartition>& partitions);
@@ -98,6 +100,10 @@ public:
     std::vector<ClientError> troubles;
     std::size_t lost = 0;
     bool closed = false;
+
+private:
+    std::chrono::steady_clock::time_point last_turn_ = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::duration longest_pause_{0};
 };
 
 }  // namespace drover::kafka::test

@@ -10,12 +10,15 @@ Imported: `with EmbeddedBroker.temporary() as broker: ... broker.bootstrap ... b
 import argparse
 import contextlib
 import json
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
 
 from processes import dependency, end_with_parent, orderly_exit, reserve_ports, run_command
+
+START_LIMIT = 120  # seconds
 
 
 class EmbeddedBroker:
@@ -51,6 +54,9 @@ class EmbeddedBroker:
             [self._program, "--port", port, "--data", self.dir, "--partitions", str(self._partitions)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=end_with_parent)
         with self._child.stdout as out:
+            if not select.select([out], [], [], START_LIMIT)[0]:
+                self.kill()
+                raise TimeoutError(f"after {START_LIMIT} s the embedded broker does not serve")
             ready = out.readline()
         if not ready:
             raise RuntimeError(f"the embedded broker ended with {self._child.wait()}; it has said why above")

@@ -3,6 +3,7 @@ ports that nobody else takes, and running a command between a start and a stop."
 
 import contextlib
 import ctypes
+import itertools
 import os
 import pathlib
 import random
@@ -68,24 +69,44 @@ def reserve_ports(count):
     They never listen, so while they are open a server that sets SO_REUSEADDR, as Java and Go do, can have the port and
     another reserve_ports cannot: a broker that was killed finds its port free again.
     """
-    low, high = (int(n) for n in pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
-    candidates = [port for port in range(10000, 65536) if not low <= port <= high] or list(range(10000, 65536))
-    random.shuffle(candidates)
-    reserved = []
-    for port in candidates:
-        if len(reserved) == count:
-            break
-        sock = socket.socket()
-        try:
-            sock.bind(("127.0.0.1", port))
-        except OSError:
-            sock.close()
-            continue
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after the bind: itself it must not share
-        reserved.append(sock)
+    reserved = list(itertools.islice(filter(None, map(_reserve, _candidates())), count))
     if len(reserved) < count:
         raise RuntimeError(f"there are no {count} free ports on 127.0.0.1")
     return reserved
+
+
+def reserve_ports_from_a_base(distances):
+    """As reserve_ports, of ports that lie at these distances above one, for who is told only that one."""
+    for base in _candidates():
+        reserved = []
+        for distance in distances:
+            sock = _reserve(base + distance) if base + distance < 65536 else None
+            if sock is None:
+                break
+            reserved.append(sock)
+        else:
+            return base, reserved
+        for sock in reserved:
+            sock.close()
+    raise RuntimeError(f"there are no free ports at {distances} on 127.0.0.1")
+
+
+def _candidates():
+    low, high = (int(n) for n in pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    ports = [port for port in range(10000, 65536) if not low <= port <= high] or list(range(10000, 65536))
+    random.shuffle(ports)
+    return ports
+
+
+def _reserve(port):
+    sock = socket.socket()
+    try:
+        sock.bind(("127.0.0.1", port))
+    except OSError:
+        sock.close()
+        return None
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after the bind: itself it must not share
+    return sock
 
 
 @contextlib.contextmanager

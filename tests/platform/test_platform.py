@@ -11,7 +11,7 @@ import unittest
 
 from embedded_broker import EmbeddedBroker
 from kafka_cluster import KafkaCluster
-from processes import has_ended, reserve_ports, wait_until
+from processes import has_ended, reserve_ports, reserve_ports_from_a_base, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -19,9 +19,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 def answers(address):
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), 1).close()
+        socket.create_connection((host, int(port)), 60).close()
         return True
-    except OSError:
+    except ConnectionError:
         return False
 
 
@@ -38,6 +38,13 @@ class Ports(unittest.TestCase):
             server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             server.bind(reserved.getsockname())
             server.listen()
+
+    def test_ports_above_a_base_are_reserved_too(self):
+        base, reserved = reserve_ports_from_a_base([0, 1, 500])
+        self.assertEqual([sock.getsockname()[1] for sock in reserved], [base, base + 1, base + 500])
+        for sock in reserved:
+            with sock, socket.socket() as other, self.assertRaises(OSError):
+                other.bind(sock.getsockname())
 
 
 class Wrapper(unittest.TestCase):
@@ -57,10 +64,12 @@ class Wrapper(unittest.TestCase):
                     stdout=subprocess.PIPE, text=True)
                 with wrapper:
                     bootstrap, pid = wrapper.stdout.readline().split()
+                    command = os.pidfd_open(int(pid))
                     self.assertTrue(answers(bootstrap))
                     wrapper.send_signal(number)
                 wait_until(lambda: not answers(bootstrap), "end of the broker")
-                wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "end of the command")
+                self.assertTrue(has_ended(command, 60))
+                os.close(command)
 
 
 class Embedded(unittest.TestCase):

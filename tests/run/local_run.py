@@ -1,6 +1,7 @@
 """A `drover run` under test: its lines, its queues' latest figures, its end."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -8,7 +9,6 @@ import pty
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,20 +17,12 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "platform"))
 
-from processes import dependency, end_with_parent, wait_until  # noqa: E402
+from processes import (dependency, end_with_parent, reserve_ports, reserve_ports_from_a_base,  # noqa: E402
+                       wait_until)
 
 DROVER = os.environ.get("DROVER", str(ROOT / "build" / "bin" / "drover"))
-PORTS = iter(range(25000, 25500, 10))  # of the sidecars; the workers' are 500 above
-BROKER_PORTS = iter(range(25900, 26000))
-
-
-def free_port():
-    for port in BROKER_PORTS:
-        with contextlib.suppress(OSError), socket.socket() as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError("no free port for a broker")
+# Above --port-base: what four sidecars with two ports each and their workers take.
+PORTS = [*range(8), *range(500, 504)]
 
 
 def broker_program():
@@ -64,7 +56,11 @@ def queue_file(folder, name="jobs", command=None, **spec):
 def journal(folder):
     """What the workers have answered."""
     path = folder / "journal"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8") as lines:
+        fcntl.flock(lines, fcntl.LOCK_SH)  # no half lines
+        return [json.loads(line) for line in lines]
 
 
 class LocalRun:
@@ -72,8 +68,12 @@ class LocalRun:
 
     def __init__(self, folder, *arguments, port=None, files=(), broker=True, terminal=False):
         self.folder = folder
-        self.broker_port = port or free_port()
-        command = [DROVER, "run", "--data", folder / "data", "--port-base", next(PORTS), "--broker", broker_program(),
+        base, self._reservations = reserve_ports_from_a_base(PORTS)
+        if not port:
+            self._reservations += reserve_ports(1)
+            port = self._reservations[-1].getsockname()[1]
+        self.broker_port = port
+        command = [DROVER, "run", "--data", folder / "data", "--port-base", base, "--broker", broker_program(),
                    *(["--broker-port", self.broker_port] if broker else []), *arguments]
         for file in files or sorted(folder.glob("*.json")):
             command += ["-f", file]
@@ -101,6 +101,8 @@ class LocalRun:
         self.process.wait()
         self._reader.join()
         self._output.close()
+        for sock in self._reservations:
+            sock.close()
 
     @property
     def text(self):
@@ -158,7 +160,7 @@ class LocalRun:
         return self.wait_for(look, f"process {pattern}")
 
     def submit(self, *arguments, stdin=None):
-        return drover("submit", "--kafka", f"127.0.0.1:{self.broker_port}", "--wait", "30s", *arguments, stdin=stdin)
+        return drover("submit", "--kafka", f"127.0.0.1:{self.broker_port}", "--wait", "100s", *arguments, stdin=stdin)
 
     def submit_jobs(self, jobs, queue="jobs"):
         path = self.folder / "jobs.lines"
