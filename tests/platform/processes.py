@@ -75,12 +75,13 @@ def reserve_ports(count):
     return reserved
 
 
-def reserve_ports_from_a_base(distances):
-    """As reserve_ports, of ports that lie at these distances above one, for who is told only that one."""
-    for base in _candidates():
+def reserve_ports_from_a_base(distances, highest=64000):
+    """As reserve_ports, of ports that lie at these distances above one, for who is told only that one, at most
+    `highest`."""
+    for base in filter(lambda port: port <= highest, _candidates()):
         reserved = []
         for distance in distances:
-            sock = _reserve(base + distance) if base + distance < 65536 else None
+            sock = _reserve(base + distance)
             if sock is None:
                 break
             reserved.append(sock)
