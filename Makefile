@@ -36,6 +36,10 @@ run: build # the demo: changelogs of this machine as jobs, see examples/changelo
 	@$(RELEASE)/bin/drover run -f examples/changelogs/queues.yaml --until-idle \
 	  --submit 'changelogs=/usr/share/doc/changelog*.gz' --paths
 
+.PHONY: run-workers
+run-workers: build # the smallest worker in Python, Node, Go, Java and shell, see examples/workers
+	@DROVER=$(RELEASE)/bin/drover examples/workers/run.sh
+
 # --- checking ---
 
 .PHONY: deps-tests
@@ -94,15 +98,16 @@ lint-text:
 	@git ls-files '*.py' | xargs $(PYTHON) -m pyflakes
 	@git ls-files '*.sh' .ci/run | xargs shellcheck
 	@git ls-files '*.js' '*.mjs' | xargs -n 1 node --check
-	@cd broker; go=$$(../deps/go.sh); unformatted=$$("$${go%/*}/gofmt" -l .); \
+	@go=$$(deps/go.sh); unformatted=$$(git ls-files '*.go' | xargs "$${go%/*}/gofmt" -l); \
 	  [[ -z $$unformatted ]] || { echo "gofmt would change: $$unformatted" >&2; exit 1; }; \
-	  GOTOOLCHAIN=local GOFLAGS=-mod=readonly "$$go" vet ./...
+	  export GOTOOLCHAIN=local GOFLAGS=-mod=readonly; (cd broker; "$$go" vet ./...); \
+	  git ls-files 'examples/*.go' | xargs -n 1 "$$go" vet
 
 .PHONY: format
 format: # format all C++ and Go
 	@deps/debian.sh --packages clang-format
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
-	@cd broker; go=$$(../deps/go.sh); "$${go%/*}/gofmt" -w .
+	@go=$$(deps/go.sh); git ls-files '*.go' | xargs "$${go%/*}/gofmt" -w
 
 .PHONY: clean
 clean: # remove build/; what is cached outside the clone stays
