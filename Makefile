@@ -40,6 +40,10 @@ run: build # the demo: changelogs of this machine as jobs, see examples/changelo
 run-workers: build # the smallest worker in Python, Node, Go, Java and shell, see examples/workers
 	@DROVER=$(RELEASE)/bin/drover examples/workers/run.sh
 
+.PHONY: run-platform
+run-platform: build # eight queues of a platform: mail, messages, devices, exports, pictures, see examples/platform
+	@DROVER=$(RELEASE)/bin/drover examples/platform/run.sh
+
 # --- checking ---
 
 .PHONY: deps-tests

@@ -30,8 +30,8 @@ PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.execut
 
 
 def environment(**more):
-    """What an example's programs find around them; Go's is on the PATH, wherever deps/ has it."""
-    path = f"{dependency('go.sh').parent}:{os.environ['PATH']}"
+    """What an example's programs find around them: on the PATH Debian's Python, and Go wherever deps/ has it."""
+    path = f"{Path(PYTHON).parent}:{dependency('go.sh').parent}:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **{name: str(value) for name, value in more.items()}}
 
 

@@ -88,7 +88,8 @@ threading.Thread(target=worker.serve_forever, args=(0.05,), daemon=True).start()
 print(json.dumps({"message": "listening", "port": worker.server_port}), flush=True)
 
 signal.sigwait(end)
-worker.shutdown()  # takes no further connection
+worker.shutdown()
+worker.server_close()  # takes no further connection
 with worker.changed:
     worker.changed.wait_for(lambda: worker.in_hand == 0)
 sys.exit(0)
