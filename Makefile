@@ -44,6 +44,10 @@ run-workers: build # the smallest worker in Python, Node, Go, Java and shell, se
 run-platform: build # eight queues of a platform: mail, messages, devices, exports, pictures, see examples/platform
 	@DROVER=$(RELEASE)/bin/drover examples/platform/run.sh
 
+.PHONY: run-feeds
+run-feeds: build # two queues in a row: feeds are fetched, their items summarised, see examples/feeds
+	@DROVER=$(RELEASE)/bin/drover examples/feeds/run.sh
+
 # --- checking ---
 
 .PHONY: deps-tests
