@@ -48,6 +48,10 @@ run-platform: build # eight queues of a platform: mail, messages, devices, expor
 run-feeds: build # two queues in a row: feeds are fetched, their items summarised, see examples/feeds
 	@DROVER=$(RELEASE)/bin/drover examples/feeds/run.sh
 
+.PHONY: run-tasks
+run-tasks: build # a task service that answers at once and is asked by task id, see examples/tasks
+	@DROVER=$(RELEASE)/bin/drover examples/tasks/run.sh
+
 # --- checking ---
 
 .PHONY: deps-tests

@@ -50,6 +50,7 @@ class Sidecar(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), self.Handler)
         self.progress, self.jobs = [], []  # [(job id, lease, body)], [(queue, headers, body)]
         self.answers = {"progress": [], "jobs": []}
+        self.connections = []
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
@@ -59,9 +60,16 @@ class Sidecar(ThreadingHTTPServer):
     def percents(self):
         return [body["percent"] for _, _, body in self.progress if "percent" in body]
 
+    def process_request(self, request, client_address):
+        self.connections.append(request)
+        super().process_request(request, client_address)
+
     def stop(self):
         self.shutdown()
         self.server_close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):  # the worker has ended it
+                connection.shutdown(socket.SHUT_RDWR)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
