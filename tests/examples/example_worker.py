@@ -22,7 +22,7 @@ import local_run  # noqa: E402
 from processes import dependency, end_with_parent, reserve_ports, wait_until  # noqa: E402
 
 # The tests of `drover run` may go on at the same time, with ports of their own.
-local_run.PORTS = iter(range(26000, 26480, 40))
+local_run.PORTS = iter(range(26000, 26400, 40))
 local_run.BROKER_PORTS = iter(range(26900, 27000))
 
 DEADLINE = 60  # seconds until a wait is a failure; no test is faster or slower for it
