@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 using Verdict = Outcome::Verdict;
 using How = action::Settled::How;
 
-constexpr Duration first_probe_backoff = 20ms, longest_probe_backoff = 1s;
+constexpr Duration first_probe_backoff = 20ms, longest_probe_backoff = 250ms;
 constexpr Duration first_write_backoff = 100ms, longest_write_backoff = 5s;
 constexpr std::size_t most_taken_at_once = 32;
 // Fetching stops at three quarters of what the map has room for; attempts and counters take at most a quarter.

@@ -19,11 +19,10 @@ EXAMPLES = TESTS.parent / "examples"
 sys.path[:0] = [str(TESTS / "run"), str(TESTS / "platform")]
 
 import local_run  # noqa: E402
-from processes import dependency, end_with_parent, reserve_ports, wait_until  # noqa: E402
+from processes import dependency, end_with_parent, reserve_ports, reserve_ports_from_a_base, wait_until  # noqa: E402
 
-# The tests of `drover run` may go on at the same time, with ports of their own.
-local_run.PORTS = iter(range(26000, 26400, 40))
-local_run.BROKER_PORTS = iter(range(26900, 27000))
+# Above --port-base: what the sidecars of a whole example, two ports each, and their workers may take.
+local_run.PORTS = [*range(40), *range(500, 520)]
 
 DEADLINE = 60  # seconds until a wait is a failure; no test is faster or slower for it
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable  # has Debian's packages
@@ -219,10 +218,17 @@ class WorkerProcess:
 
 def run_script(script, folder, *arguments, seconds=180, **variables):
     """An example's run.sh to its end, with its data in `folder`; its exit code and what it printed."""
-    command = [script, "--data", folder / "data", "--port-base", next(local_run.PORTS), "--broker", local_run.broker_program(),
-               "--broker-port", local_run.free_port(), "--logs", *arguments]
-    ended = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           text=True, timeout=seconds, preexec_fn=end_with_parent, env=environment(DROVER=local_run.DROVER, **variables))
+    base, reserved = reserve_ports_from_a_base(local_run.PORTS)
+    reserved += reserve_ports(1)
+    command = [script, "--data", folder / "data", "--port-base", base, "--broker", local_run.broker_program(),
+               "--broker-port", reserved[-1].getsockname()[1], "--logs", *arguments]
+    try:
+        ended = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, timeout=seconds, preexec_fn=end_with_parent,
+                               env=environment(DROVER=local_run.DROVER, **variables))
+    finally:
+        for port in reserved:
+            port.close()
     return ended.returncode, ended.stdout
 
 
