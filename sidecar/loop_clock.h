@@ -16,8 +16,9 @@ public:
     }
 
 private:
-    std::chrono::steady_clock::time_point steady_start_ = std::chrono::steady_clock::now();
+    // Read first: held up between the two, this clock is late, which makes no retry early.
     Time wall_start_ = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+    std::chrono::steady_clock::time_point steady_start_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace drover::sidecar
