@@ -113,7 +113,8 @@ TEST_F(JobClientTest, two_hundred_headers_are_sent_and_two_hundred_read) {
 TEST_F(JobClientTest, five_thousand_jobs_with_64_in_flight_are_each_answered_once) {
     std::atomic<int> arrived{0};
     ScriptedWorker worker([&](RawSocket& socket) {
-        for (std::string request; !(request = socket.read_message()).empty(); ++arrived) {
+        for (std::string request; !(request = socket.read_message()).empty();) {
+            ++arrived;  // before the answer, after which the test counts
             socket.write(answer_with(request.substr(request.find("\r\n\r\n") + 4)));
         }
     });
