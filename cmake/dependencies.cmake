@@ -16,19 +16,19 @@ if(DEFINED ENV{XDG_CACHE_HOME})
 else()
   set(drover_cache $ENV{HOME}/.cache/drover)
 endif()
-set(librdkafka_folder librdkafka-2.12.1)
+set(librdkafka_folder librdkafka-2.12.1-1)  # version and revision as in deps/librdkafka.sh
 if(DROVER_SANITIZE MATCHES "thread")
   string(APPEND librdkafka_folder -tsan)
 endif()
-set(LIBRDKAFKA_ROOT ${drover_cache}/${librdkafka_folder} CACHE PATH "Where deps/librdkafka.sh installed librdkafka")
-if(NOT EXISTS ${LIBRDKAFKA_ROOT}/lib/librdkafka.a)
-  message(FATAL_ERROR "librdkafka 2.12.1 is not at ${LIBRDKAFKA_ROOT}: run 'make deps' first")
+set(librdkafka_root ${drover_cache}/${librdkafka_folder})
+if(NOT EXISTS ${librdkafka_root}/lib/librdkafka.a)
+  message(FATAL_ERROR "librdkafka 2.12.1 is not at ${librdkafka_root}: run 'make deps' first")
 endif()
 find_library(ZSTD_LIBRARY zstd REQUIRED)
 add_library(librdkafka STATIC IMPORTED)
 set_target_properties(librdkafka PROPERTIES
-  IMPORTED_LOCATION ${LIBRDKAFKA_ROOT}/lib/librdkafka.a
-  INTERFACE_INCLUDE_DIRECTORIES ${LIBRDKAFKA_ROOT}/include
-  INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${LIBRDKAFKA_ROOT}/include)
+  IMPORTED_LOCATION ${librdkafka_root}/lib/librdkafka.a
+  INTERFACE_INCLUDE_DIRECTORIES ${librdkafka_root}/include
+  INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${librdkafka_root}/include)
 target_link_libraries(librdkafka INTERFACE OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB ${ZSTD_LIBRARY}
   Threads::Threads dl m)

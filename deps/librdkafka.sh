@@ -6,10 +6,11 @@
 set -euo pipefail
 
 version=2.12.1
+revision=1 # of our patches: one more with each change of them
 crate="rdkafka-sys-4.10.0+$version" # the version and hash are pinned in librdkafka/Cargo.lock
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/drover
-prefix=$cache/librdkafka-$version
+prefix=$cache/librdkafka-$version-$revision
 flags="-fPIC -O2 -g" threads=()
 if [[ ${1:-} == --tsan ]]; then
   prefix+=-tsan
@@ -42,6 +43,7 @@ cp "$here"/librdkafka/Cargo.{toml,lock} "$build"
 sources=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/src" -maxdepth 2 -type d -name "$crate" -print -quit)
 [[ -n $sources ]] || { echo "librdkafka.sh: cargo fetched no $crate" >&2; exit 1; }
 cp -r "$sources/librdkafka" "$build/librdkafka"
+cat "$here"/librdkafka/*.patch | patch --quiet -p1 -d "$build/librdkafka" >&2
 
 echo "librdkafka $version: building, about a minute" >&2
 log=$cache/librdkafka-build.log

@@ -9,6 +9,19 @@ namespace {
 
 constexpr Duration read_again_after = std::chrono::milliseconds(500);
 
+// "email 0 3 4, email.retry.2s 1"
+std::string names_of(std::vector<kafka::TopicPartition> partitions) {
+    std::ranges::sort(partitions);
+    std::string names;
+    std::string_view topic;
+    for (const kafka::TopicPartition& each : partitions) {
+        if (each.topic != topic) names += (names.empty() ? "" : ", ") + each.topic;
+        topic = each.topic;
+        names += " " + std::to_string(each.partition);
+    }
+    return names;
+}
+
 }  // namespace
 
 Subscription::Subscription(std::unique_ptr<kafka::GroupMember> member, kafka::Fetcher& fetcher,
@@ -67,11 +80,13 @@ void Subscription::on(const kafka::group_event::Assigned& assigned, std::vector<
     joined_ = true;
     trouble_.clear();
     if (assigned.partitions.empty()) return;
+    log::info("partitions assigned", {{"partitions", names_of(assigned.partitions)}});
     for (const auto& partition : assigned.partitions) partitions_.insert_or_assign(partition, Owned{});
     member_->read_positions(assigned.partitions);
 }
 
 void Subscription::on(const kafka::group_event::Revoking& revoking, std::vector<Event>& events) {
+    log::info("partitions asked back", {{"partitions", names_of(revoking.partitions)}});
     std::vector<kafka::TopicPartition> at_once;
     for (const auto& partition : revoking.partitions) {
         const auto found = partitions_.find(partition);
@@ -88,6 +103,7 @@ void Subscription::on(const kafka::group_event::Revoking& revoking, std::vector<
 }
 
 void Subscription::on(const kafka::group_event::Lost& lost, std::vector<Event>& events) {
+    log::warn("partitions lost: another member of the group has them", {{"partitions", names_of(lost.partitions)}});
     for (const auto& partition : lost.partitions) lose(partition, events);
 }
 

@@ -1,13 +1,14 @@
 """Kafka away, topics missing, authorisation refused."""
 
 import os
+import pathlib
 import subprocess
 import time
 
 import pytest
 
 from kafka_client import KafkaClient, Record
-from kafka_cluster import PASSWORD
+from kafka_cluster import PASSWORD, KafkaCluster
 from sidecars import Queue, Sidecar
 from worker import Gate, Reply, Worker
 
@@ -62,6 +63,33 @@ def is_committed(job, topic, positions):
     offset = int(job.header("kafka-offset"))
     return position is not None and (offset < position["offset"] or any(
         first <= offset < first + count for first, count in position["decoded"]["finished"]))
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_A2_a_dead_coordinator_is_replaced_and_nobody_spins_on_it(folder):
+    """Whichever broker of three is the coordinator: a sidecar that is given partitions while it is dead reads where
+    they stand from the next one."""
+    with KafkaCluster.temporary(brokers=3, settings=["broker.session.timeout.ms=3000"]) as cluster:
+        kafka = KafkaClient(cluster.bootstrap)
+        queue = Queue(kafka, folder, partitions=6, replication=3)
+        with Worker(lambda job: Reply(200)) as worker, queue.sidecar(worker) as sidecar:
+            for node in (1, 2, 3):
+                with queue.sidecar(worker) as other:
+                    for each in (sidecar, other):
+                        each.wait_for(lambda stats: stats["partitions"] == queue.all_partitions / 2, "half of them")
+                    cluster.kill(node)
+                    other.kill()
+                begin, used = time.monotonic(), cpu_seconds(sidecar.pid)
+                sidecar.wait_for(lambda stats: stats["partitions"] == queue.all_partitions, "all of them")
+                done = len(worker.jobs)
+                queue.produce(*(Record(b"x", b"%d-%d" % (node, i)) for i in range(100)))
+                worker.wait_for(lambda jobs, so_far=done: len(jobs) >= so_far + 100, "jobs of all partitions")
+                assert cpu_seconds(sidecar.pid) - used < (time.monotonic() - begin) / 2
+                cluster.start([node])
 
 
 def test_missing_topics_are_named_and_found_once_they_are_there(kafka, folder):
