@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills everything at random, and counts what that costs.
 
-    chaos.py [--jobs 20000] [--seed N] [--sidecar-kills 10] [--worker-kills 10] [--broker-kills 2] [--rate 200]
+    chaos.py [--jobs 20000] [--seed N] [--sidecar-kills 10] [--worker-kills 10] [--broker-kills 2] [--rate 170]
 
 Three Kafka brokers, 12 partitions of three copies, three sidecars with a worker each. Jobs are produced at --rate a
 second; at moments that the seed decides sidecars, workers and brokers are killed with SIGKILL and started again. At the
@@ -38,6 +38,7 @@ PEERS = {"Dapr": 10.0, "Parallel Consumer": 44.7}
 SIDECAR_KILLS_APART = 8.0  # seconds: so that each standstill has one cause
 SESSION = 5.0  # seconds, a little less than a sidecar's: for so long nobody else commits what a killed one has left
 FAILOVER = 10.0  # seconds after a broker's death in which the group's coordinator moves and forgives its members' silence
+WARM_UP = 0.15  # of the jobs: brokers that have just been started compile their code, and everything takes them long
 BROKER_KILLS_APART = 20.0  # the copies must be in sync again, else it is the second one that loses jobs
 
 
@@ -188,11 +189,12 @@ class Chaos:
     def schedule(self, span):
         """[(seconds of producing, what is done then)]"""
         o, dice = self.options, self.dice
+        warm_up, span = span * WARM_UP, span * (1 - WARM_UP)
         events = [(at, self.kill_sidecar) for at in moments(o.sidecar_kills, span, SIDECAR_KILLS_APART, dice)]
         events += [(at, self.kill_worker) for at in moments(o.worker_kills, span, 0, dice)]
         for at in moments(o.broker_kills, span, BROKER_KILLS_APART, dice):
             events += [(at, self.kill_broker), (at + dice.uniform(2, 5), self.bring_back_broker)]
-        return sorted(events, key=lambda event: event[0])
+        return sorted(((warm_up + at, event) for at, event in events), key=lambda event: event[0])
 
     # --- what happens
 
@@ -378,7 +380,7 @@ def run(options, say):
 def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=20_000)
-    parser.add_argument("--rate", type=float, default=200, help="jobs produced a second")
+    parser.add_argument("--rate", type=float, default=170, help="jobs produced a second")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--sidecar-kills", type=int, default=10)
     parser.add_argument("--worker-kills", type=int, default=10)
