@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "src/jobqueue/job.h"
+#include "src/jobqueue/json_text.h"
 #include "src/jobqueue/retry_policy.h"
-#include "src/jobqueue/shallow_json.h"
 #include "src/jobqueue/units.h"
 
 namespace drover::jobqueue {
@@ -92,15 +92,25 @@ private:
     std::string problems_;
 };
 
+// As it is written: a tree would change numbers that no double holds.
+std::optional<std::string> payload_of(const JsonValue& body) {
+    std::optional<std::string> payload;
+    std::string buffer;
+    for (JsonParts part(body); part.next();) {
+        if (part.name(buffer) == "payload") payload = part.value().text();
+    }
+    return payload;
+}
+
 }  // namespace
 
 Result<Submission> parse_submission(std::string_view text) {
-    const json body = parse_shallow_json(text);
-    if (body.is_discarded()) {
-        return failure(Error::Code::invalid,
-                       "the body is not JSON, or nested deeper than " + std::to_string(deepest_json) + " levels");
+    const Result<JsonValue> checked = read_json(text);
+    if (!checked) return failure(Error::Code::invalid, "the body " + checked.error().message);
+    if (checked->kind() != JsonValue::Kind::object) {
+        return failure(Error::Code::invalid, "the body must be a JSON object");
     }
-    if (!body.is_object()) return failure(Error::Code::invalid, "the body must be a JSON object");
+    const json body = json::parse(text);
 
     SubmissionReader reader(body);
     Submission job;
@@ -127,11 +137,9 @@ Result<Submission> parse_submission(std::string_view text) {
     if (std::ranges::find(lanes, job.priority) == std::end(lanes)) {
         reader.wrong("priority", "must be critical, high, normal, low or background");
     }
-    if (const json* payload = reader.find("payload")) {
-        job.payload = payload->dump();
-        job.content_type = "application/json";
-    } else if (body.contains("payload")) {
-        job.payload = "null";
+    reader.find("payload");
+    if (std::optional<std::string> payload = payload_of(*checked)) {
+        job.payload = std::move(*payload);
         job.content_type = "application/json";
     } else {
         reader.wrong("payload", "is missing");

@@ -32,7 +32,7 @@ struct Submission {
 };
 
 // The body of POST /queues/{q}/jobs: {"type","payload","key","priority","delay"|"runAt","maxAttempts","timeout",
-// "deadline","uniqueKey","labels","callback"}. The payload is any JSON and becomes the record's value as JSON.
+// "deadline","uniqueKey","labels","callback"}. The payload is any JSON and becomes the record's value as it is written.
 // Unknown or wrong fields are an `invalid` Error that lists each.
 Result<Submission> parse_submission(std::string_view json);
 
