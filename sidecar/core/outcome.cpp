@@ -37,12 +37,12 @@ std::string class_of(std::string_view header, std::string fallback) {
     return name.empty() ? std::move(fallback) : name;
 }
 
-jobqueue::Cause response_cause(const WorkerAnswer& answer, std::string fallback_class, std::string fallback_message) {
-    const std::string_view line = trim(answer.body.substr(0, answer.body.find_first_of("\r\n")));
-    return {.error_class = class_of(answer.error, std::move(fallback_class)),
+jobqueue::Cause cause_of(std::string_view error, std::string_view body, std::string fallback_class,
+                         std::string fallback_message) {
+    const std::string_view line = trim(body.substr(0, body.find_first_of("\r\n")));
+    return {.error_class = class_of(error, std::move(fallback_class)),
             .message = line.empty() ? std::move(fallback_message) : std::string(line.substr(0, 1000)),
-            .status = answer.status,
-            .response = std::string(answer.body.substr(0, max_excerpt_bytes))};
+            .response = std::string(body.substr(0, max_excerpt_bytes))};
 }
 
 Outcome transport_failure(const WorkerAnswer& answer, std::string error_class, std::string message) {
@@ -64,22 +64,14 @@ Verdict verdict_of(int status) {
 
 Outcome classify_response(const WorkerAnswer& answer, Time now) {
     const std::string_view wish = trim(answer.outcome);
-    Outcome outcome{.verdict = verdict_of(answer.status)};
-    bool unknown_wish = false;
-    if (equals_ignoring_case(wish, "done")) {
-        outcome.verdict = Verdict::done;
-    } else if (equals_ignoring_case(wish, "retry")) {
-        outcome.verdict = Verdict::retry;
-    } else if (equals_ignoring_case(wish, "dead")) {
-        outcome.verdict = Verdict::dead;
-    } else if (!wish.empty()) {
-        outcome.verdict = Verdict::retry;
-        unknown_wish = true;
-    }
+    const std::optional<Verdict> wished = parse_verdict(wish);
+    const bool unknown_wish = !wished && !wish.empty();
+    Outcome outcome{.verdict = unknown_wish ? Verdict::retry : wished.value_or(verdict_of(answer.status))};
     if (outcome.verdict == Verdict::done) return outcome;
 
     const std::string status = std::to_string(answer.status);
-    outcome.cause = response_cause(answer, "Http" + status, "the worker answered " + status);
+    outcome.cause = cause_of(answer.error, answer.body, "Http" + status, "the worker answered " + status);
+    outcome.cause.status = answer.status;
     if (unknown_wish) {
         outcome.cause.error_class = "InvalidOutcome";
         outcome.cause.message =
@@ -120,16 +112,30 @@ std::optional<Time> parse_http_date(std::string_view text) {
 std::optional<Duration> parse_retry_after(std::string_view value, Time now) {
     value = trim(value);
     if (value.empty()) return std::nullopt;
-    const Duration most = hours{24};
     if (std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; })) {
         std::int64_t count = 0;
         const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), count);
-        if (error != std::errc() || count > 86'400) return most;
+        if (error != std::errc() || count > 86'400) return longest_wait;
         return seconds{count};
     }
     const std::optional<Time> date = parse_http_date(value);
     if (!date) return std::nullopt;
-    return std::clamp<Duration>(*date - now, Duration{0}, most);
+    return std::clamp<Duration>(*date - now, Duration{0}, longest_wait);
+}
+
+std::optional<Verdict> parse_verdict(std::string_view text) {
+    if (equals_ignoring_case(text, "done")) return Verdict::done;
+    if (equals_ignoring_case(text, "retry")) return Verdict::retry;
+    if (equals_ignoring_case(text, "dead")) return Verdict::dead;
+    return std::nullopt;
+}
+
+Outcome reported(Verdict verdict, std::string_view error, std::string_view message, std::optional<Duration> wait) {
+    Outcome outcome{.verdict = verdict};
+    if (verdict == Verdict::done) return outcome;
+    if (verdict == Verdict::retry) outcome.wait = wait;
+    outcome.cause = cause_of(error, message, "WorkerFailed", "the worker gave no reason");
+    return outcome;
 }
 
 Outcome classify(const WorkerAnswer& answer, Time now) {

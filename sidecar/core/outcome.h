@@ -39,6 +39,17 @@ struct Outcome {
 // By design.md's table. Total: every status and every header value has an outcome. `now` is for Retry-After dates.
 Outcome classify(const WorkerAnswer& answer, Time now);
 
+// What the app itself says of one job, in its answer to a batch or by the job's lease. `error` names the class, else it
+// is WorkerFailed; the message's first line is the cause's. `wait` counts where the verdict is retry.
+Outcome reported(Outcome::Verdict verdict, std::string_view error, std::string_view message,
+                 std::optional<Duration> wait);
+
+// "done", "retry" or "dead" in any case; nothing for all else.
+std::optional<Outcome::Verdict> parse_verdict(std::string_view text);
+
+// No wait that an app asks for is longer.
+inline constexpr Duration longest_wait = std::chrono::hours(24);
+
 // Retry-After: seconds or an HTTP date (RFC 9110); nothing when it is neither. Past dates and excess (over a day) are
 // clamped.
 std::optional<Duration> parse_retry_after(std::string_view value, Time now);

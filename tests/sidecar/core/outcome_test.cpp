@@ -146,5 +146,23 @@ TEST(Outcome, A6_the_cause_is_the_apps_own_words_within_bounds) {
     EXPECT_EQ(endless.cause.message.size(), 1000U);
 }
 
+TEST(Outcome, A10_what_the_app_says_of_one_job_is_its_cause) {
+    const Outcome failed = reported(Verdict::retry, "No Such Customer", "first line\nsecond", 7s);
+    EXPECT_EQ(failed.verdict, Verdict::retry);
+    EXPECT_TRUE(failed.costs_attempt);
+    EXPECT_EQ(failed.wait, Duration(7s));
+    EXPECT_EQ(failed.cause.error_class, "No_Such_Customer");
+    EXPECT_EQ(failed.cause.message, "first line");
+    EXPECT_EQ(failed.cause.response, "first line\nsecond");
+
+    const Outcome dead = reported(Verdict::dead, "", "", 7s);
+    EXPECT_EQ(dead.verdict, Verdict::dead);
+    EXPECT_FALSE(dead.wait);
+    EXPECT_EQ(dead.cause.error_class, "WorkerFailed");
+    EXPECT_EQ(dead.cause.message, "the worker gave no reason");
+
+    EXPECT_EQ(reported(Verdict::done, "Error", "text", 7s).cause, jobqueue::Cause{});
+}
+
 }  // namespace
 }  // namespace drover::sidecar
