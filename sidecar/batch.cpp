@@ -1,8 +1,6 @@
 #include "sidecar/batch.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <utility>
 
 #include "src/base/base64.h"
@@ -101,23 +99,11 @@ void append_headers(std::string& out, std::span<const FieldView> fields) {
     out.push_back('}');
 }
 
-bool ends_ignoring_case(std::string_view text, std::string_view lower_end) {
-    if (text.size() < lower_end.size()) return false;
-    return std::ranges::equal(text.substr(text.size() - lower_end.size()), lower_end, {},
-                              [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-}
-
-// RFC 6839: application/json, text/json, and whatever ends in +json.
-bool may_be_json(std::string_view content_type) {
-    std::string_view type = content_type.substr(0, content_type.find(';'));
-    while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
-    return content_type.empty() || ends_ignoring_case(type, "/json") || ends_ignoring_case(type, "+json");
-}
-
 void append_payload(std::string& out, const BatchItem& item) {
     if (!item.payload) {
         out += ",\"payload\":null";
-    } else if (may_be_json(item.content_type) && jobqueue::json_fault(*item.payload).empty()) {
+    } else if ((item.content_type.empty() || jobqueue::is_json_type(item.content_type)) &&
+               jobqueue::json_fault(*item.payload).empty()) {
         out.append(",\"payload\":").append(*item.payload);
     } else {
         append_text(out, "payload", *item.payload);
@@ -236,15 +222,9 @@ std::string text_of(const std::optional<JsonValue>& field) {
 }
 
 std::optional<Duration> parse_wait(const JsonValue& field, Time now) {
-    if (const std::optional<double> seconds = field.number()) {
-        if (*seconds < 0) return std::nullopt;
-        const double most = std::chrono::duration<double>(longest_wait).count();
-        return std::chrono::ceil<Duration>(std::chrono::duration<double>(std::min(*seconds, most)));
-    }
     std::string buffer;
-    const std::string_view text = field.string(buffer);
-    if (const std::optional<Duration> wait = parse_retry_after(text, now)) return wait;
-    const std::optional<Duration> wait = jobqueue::parse_duration(text);
+    if (const std::optional<Duration> wait = parse_retry_after(field.string(buffer), now)) return wait;
+    const std::optional<Duration> wait = jobqueue::read_duration(field);
     return wait ? std::optional(std::min(*wait, longest_wait)) : std::nullopt;
 }
 

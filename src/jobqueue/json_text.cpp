@@ -1,5 +1,6 @@
 #include "src/jobqueue/json_text.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -64,14 +65,14 @@ std::optional<unsigned> hex4(std::string_view text) {
 // Reads a text once from front to end; the depth needs a bit for each level.
 class Checker {
 public:
-    explicit Checker(std::string_view text) : rest_(text) {}
+    Checker(std::string_view text, int max_depth) : rest_(text), max_depth_(max_depth) {}
 
     std::string_view fault() {
         while (true) {
             skip_space();
             const char first = front();
             if (first == '{' || first == '[') {
-                if (depth_ == max_json_depth) return too_deep;
+                if (depth_ == max_depth_) return too_deep;
                 rest_.remove_prefix(1);
                 ++depth_;
                 in_object_ = in_object_ << 1 | (first == '{' ? 1U : 0U);
@@ -203,6 +204,7 @@ private:
     }
 
     std::string_view rest_;
+    int max_depth_;
     int depth_ = 0;
     std::uint64_t in_object_ = 0;  // the lowest bit: the innermost container is an object
 };
@@ -273,6 +275,12 @@ std::size_t value_length(std::string_view text) {
     return std::min(text.find_first_of(",]} \t\r\n"), text.size());
 }
 
+bool ends_ignoring_case(std::string_view text, std::string_view lower_end) {
+    if (text.size() < lower_end.size()) return false;
+    return std::ranges::equal(text.substr(text.size() - lower_end.size()), lower_end, {},
+                              [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+}
+
 std::string_view trim(std::string_view text) {
     while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
     while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
@@ -296,7 +304,7 @@ void append_escape(std::string& out, char c) {
 
 }  // namespace
 
-std::string_view json_fault(std::string_view text) { return Checker(text).fault(); }
+std::string_view json_fault(std::string_view text, int max_depth) { return Checker(text, max_depth).fault(); }
 
 Result<JsonValue> read_json(std::string_view text) {
     if (const std::string_view fault = json_fault(text); !fault.empty()) {
@@ -408,6 +416,11 @@ bool append_json_string(std::string& out, std::string_view text) {
 void append_json_number(std::string& out, std::int64_t number) {
     char digits[24];
     out.append(digits, std::to_chars(std::begin(digits), std::end(digits), number).ptr);
+}
+
+bool is_json_type(std::string_view content_type) {
+    const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
+    return ends_ignoring_case(type, "/json") || ends_ignoring_case(type, "+json");
 }
 
 }  // namespace drover::jobqueue

@@ -20,8 +20,9 @@ inline constexpr int max_json_depth = 60;
 
 // What keeps `text` from being one JSON value that every common parser takes, as the end of a sentence; "" when nothing
 // does. Beside the grammar (RFC 8259): it is UTF-8, \u escapes of surrogates come in pairs, it is nested at most
-// max_json_depth deep, and no number is too large for a double or longer than 1000 characters. Linear, for any bytes.
-std::string_view json_fault(std::string_view text);
+// `max_depth` (at most max_json_depth) deep, and no number is too large for a double or longer than 1000 characters.
+// Linear, for any bytes.
+std::string_view json_fault(std::string_view text, int max_depth = max_json_depth);
 
 // A value in a text that was checked. Borrows the text.
 class JsonValue {
@@ -72,5 +73,9 @@ private:
 // `text` in quotes, escaped. Bytes that are not UTF-8 become U+FFFD each; says whether there were none.
 bool append_json_string(std::string& out, std::string_view text);
 void append_json_number(std::string& out, std::int64_t number);
+
+// Whether a content type says JSON: application/json, text/json, and whatever ends in +json (RFC 6839), in any case and
+// with any parameters.
+bool is_json_type(std::string_view content_type);
 
 }  // namespace drover::jobqueue

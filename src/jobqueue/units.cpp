@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <string>
 
 #include "src/jobqueue/retry_policy.h"
@@ -55,6 +56,17 @@ std::optional<Duration> parse_duration(std::string_view text) {
         text.remove_prefix(length);
     }
     return Duration{total};
+}
+
+std::optional<Duration> read_duration(const JsonValue& value) {
+    std::string buffer;
+    const std::optional<double> seconds = value.number();
+    if (!seconds) return parse_duration(value.string(buffer));
+    if (*seconds < 0) return std::nullopt;
+    const double micros = std::ceil(*seconds * 1e6);
+    // The nearest double is one more than the most that fits.
+    return micros < static_cast<double>(Duration::max().count()) ? Duration(static_cast<std::int64_t>(micros))
+                                                                 : Duration::max();
 }
 
 std::optional<std::int64_t> parse_size(std::string_view text) {

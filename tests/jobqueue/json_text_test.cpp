@@ -202,5 +202,19 @@ TEST(JsonText, numbers_are_read) {
     EXPECT_EQ(integer("true"), std::nullopt);
 }
 
+TEST(JsonText, may_be_held_to_less_depth) {
+    EXPECT_EQ(json_fault("[[1]]", 2), "");
+    EXPECT_NE(json_fault("[[[1]]]", 2), "");
+    EXPECT_EQ(json_fault("1", 0), "");
+    EXPECT_NE(json_fault("[]", 0), "");
+}
+
+TEST(JsonText, a_content_type_says_json_in_several_ways) {
+    for (const char* type : {"application/json", "Application/JSON; charset=utf-8", " text/json ", "a/vnd.x+json ;v=1"})
+        EXPECT_TRUE(is_json_type(type)) << type;
+    for (const char* type : {"", "json", "+jsonx", "text/plain", "application/x-ndjson", "text/plain;a/json"})
+        EXPECT_FALSE(is_json_type(type)) << type;
+}
+
 }  // namespace
 }  // namespace drover::jobqueue

@@ -56,6 +56,17 @@ RC_GTEST_PROP(Durations, any_text_is_a_duration_or_nothing, ()) {
     }
 }
 
+TEST(Durations, in_json_are_text_or_seconds) {
+    const auto read = [](std::string_view json) { return read_duration(*read_json(json)); };
+    EXPECT_EQ(read("\"1m30s\""), 90s);
+    EXPECT_EQ(read("2.5"), 2500ms);
+    EXPECT_EQ(read("1e-9"), 1us) << "rounded up";
+    EXPECT_EQ(read("-0"), 0s);
+    EXPECT_EQ(read("1e300"), Duration::max());
+    EXPECT_EQ(read("9223372036854.775807"), Duration::max());
+    for (const char* none : {"-1", "\"-1s\"", "\"1\"", "\"\"", "true", "null", "[1]"}) EXPECT_FALSE(read(none)) << none;
+}
+
 TEST(Sizes, are_read_with_their_units) {
     EXPECT_EQ(parse_size("0"), 0);
     EXPECT_EQ(parse_size("1024"), 1024);
