@@ -17,6 +17,7 @@ using Time = std::chrono::time_point<std::chrono::system_clock, Duration>;
 
 // RFC 3339 in UTC with milliseconds: 2026-11-23T00:32:05.123Z. Years outside 0..9999 are clamped.
 std::string format_rfc3339(Time time);
+void append_rfc3339(std::string& out, Time time);
 
 // Any RFC 3339 timestamp, offsets included; nothing when it is not one or names an impossible date.
 std::optional<Time> parse_rfc3339(std::string_view text);
