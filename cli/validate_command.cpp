@@ -12,8 +12,11 @@ namespace {
 void print_queue(const jobqueue::JobQueue& queue) {
     const jobqueue::Topics topics = jobqueue::topics_of(queue);
     std::cout << queue.ns << '.' << queue.name << ": " << topics.main;
+    for (const jobqueue::LaneTopic& lane : topics.lanes) {
+        if (lane.topic != topics.main) std::cout << ' ' << lane.topic;
+    }
     for (const jobqueue::RetryTopic& retry : topics.retries) std::cout << ' ' << retry.topic;
-    std::cout << ' ' << topics.dead_letters << '\n';
+    std::cout << ' ' << topics.dead_letters << ' ' << topics.control << '\n';
 }
 
 }  // namespace

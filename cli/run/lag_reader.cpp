@@ -57,15 +57,14 @@ Result<int> LagReader::prepare() {
     }
     Result<int> brokers = admin_->broker_count();
     if (!brokers) return brokers;
-    std::vector<kafka::TopicSpec> plan;
     std::vector<std::string> names;
     for (const jobqueue::JobQueue& queue : queues_) {
-        for (kafka::TopicSpec& spec : topic_plan(queue, *brokers)) plan.push_back(std::move(spec));
         const jobqueue::Topics topics = jobqueue::topics_of(queue);
         names.push_back(topics.main);
         for (const jobqueue::RetryTopic& retry : topics.retries) names.push_back(retry.topic);
     }
-    if (Result<void> made = admin_->ensure_topics(plan); !made) return tl::unexpected(made.error());
+    if (Result<void> made = admin_->ensure_topics(topic_plan(queues_, *brokers)); !made)
+        return tl::unexpected(made.error());
     const auto counts = admin_->topics(names);
     if (!counts) return tl::unexpected(counts.error());
     partitions_.clear();

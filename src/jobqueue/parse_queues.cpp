@@ -235,13 +235,12 @@ JobQueue read_queue(const Node& document, const std::string& file, Problems& pro
     return queue;
 }
 
-// The topics that exist for a queue, with those of its lanes.
 std::vector<std::string> all_topics(const JobQueue& queue) {
     const Topics topics = topics_of(queue);
     std::vector<std::string> names{topics.main, topics.dead_letters, topics.control};
+    for (const auto& lane : topics.lanes)
+        if (lane.topic != topics.main) names.push_back(lane.topic);
     for (const auto& retry : topics.retries) names.push_back(retry.topic);
-    for (const auto& lane : queue.priorities)
-        if (lane != normal_lane) names.push_back(topics.main + "." + lane);
     return names;
 }
 
@@ -260,8 +259,8 @@ std::string format_problem(const Problem& problem) {
 std::vector<Problem> conflicts_between(const std::vector<JobQueue>& queues) {
     std::vector<Problem> problems;
     std::map<std::string, const JobQueue*> by_name;
-    std::map<std::string, std::string> owners{
-        {"drover.events", "Drover"}, {"drover.delayed", "Drover"}, {"drover.gateway", "Drover"}};
+    std::map<std::string, std::string> owners;
+    for (const auto topic : {events_topic, delayed_topic, gateway_topic}) owners.emplace(topic, "Drover");
     for (const auto& queue : queues) {
         if (queue.name.empty()) continue;
         if (const auto [other, fresh] = by_name.emplace(full_name(queue), &queue); !fresh) {

@@ -82,6 +82,7 @@ struct JobQueue {
     std::map<std::string, std::string> schemas_json;  // JSON Schema by job type
     ScalingSpec scaling;
     bool paused = false;
+    bool events = false;  // its jobs' events go to events_topic. Nothing sets it yet
 
     // Where it was written: for messages and for the folder in which a local command runs. "" when not from a file.
     std::string source_file;
@@ -122,14 +123,26 @@ struct RetryTopic {
     Duration step{0};
     bool operator==(const RetryTopic&) const = default;
 };
+struct LaneTopic {
+    std::string lane;
+    std::string topic;
+    bool operator==(const LaneTopic&) const = default;
+};
 struct Topics {
     std::string main;
+    std::vector<LaneTopic> lanes;     // highest first; the normal one is there always, and its topic is main
     std::vector<RetryTopic> retries;  // ascending; empty where ordering keeps a failing job in its place
     std::string dead_letters;         // <main>.dlq
     std::string control;              // <main>.control
 };
 Topics topics_of(const JobQueue& queue);
-std::string group_of(const JobQueue& queue);        // drover.<namespace>.<name>
-std::string retry_group_of(const JobQueue& queue);  // drover.<namespace>.<name>.retry
+std::string group_of(const JobQueue& queue);                              // drover.<namespace>.<name>
+std::string lane_group_of(const JobQueue& queue, std::string_view lane);  // and .<lane>, but for the normal one
+std::string retry_group_of(const JobQueue& queue);                        // and .retry
+
+// Topics that all queues of one Kafka share.
+inline constexpr std::string_view events_topic = "drover.events";    // keyed by job id
+inline constexpr std::string_view delayed_topic = "drover.delayed";  // the gateway's, as the next
+inline constexpr std::string_view gateway_topic = "drover.gateway";
 
 }  // namespace drover::jobqueue

@@ -1,4 +1,7 @@
 // The names that follow from a queue.
+#include <algorithm>
+
+#include "src/jobqueue/priorities.h"
 #include "src/jobqueue/resource.h"
 
 namespace drover::jobqueue {
@@ -8,6 +11,12 @@ Topics topics_of(const JobQueue& queue) {
     topics.main = queue.kafka.topic.empty() ? queue.ns + "." + queue.name : queue.kafka.topic;
     topics.dead_letters = topics.main + ".dlq";
     topics.control = topics.main + ".control";
+    for (const std::string_view lane : lanes) {
+        if (lane == normal_lane)
+            topics.lanes.push_back({std::string(lane), topics.main});
+        else if (std::ranges::find(queue.priorities, lane) != queue.priorities.end())
+            topics.lanes.push_back({std::string(lane), topics.main + "." + std::string(lane)});
+    }
     if (queue.delivery.ordering == Ordering::none) {
         for (const Duration step : retry_steps(queue.retry))
             topics.retries.push_back({topics.main + ".retry." + format_duration(step), step});
@@ -16,6 +25,10 @@ Topics topics_of(const JobQueue& queue) {
 }
 
 std::string group_of(const JobQueue& queue) { return "drover." + queue.ns + "." + queue.name; }
+
+std::string lane_group_of(const JobQueue& queue, std::string_view lane) {
+    return lane == normal_lane ? group_of(queue) : group_of(queue) + "." + std::string(lane);
+}
 
 std::string retry_group_of(const JobQueue& queue) { return group_of(queue) + ".retry"; }
 

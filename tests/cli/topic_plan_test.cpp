@@ -17,13 +17,54 @@ jobqueue::JobQueue queue_with_two_retries() {
     return queue;
 }
 
-TEST(TopicPlan, has_jobs_retries_and_dead_letters_in_as_many_partitions) {
-    const auto plan = topic_plan(queue_with_two_retries(), 1);
-    EXPECT_THAT(plan, ElementsAre(Field(&kafka::TopicSpec::topic, "default.email"),
-                                  Field(&kafka::TopicSpec::topic, "default.email.retry.2s"),
-                                  Field(&kafka::TopicSpec::topic, "default.email.retry.4s"),
-                                  Field(&kafka::TopicSpec::topic, "default.email.dlq")));
+std::vector<std::string> names(const std::vector<kafka::TopicSpec>& plan) {
+    std::vector<std::string> all;
+    for (const auto& spec : plan) all.push_back(spec.topic);
+    return all;
+}
+
+TEST(TopicPlan, has_jobs_retries_and_dead_letters_in_as_many_partitions_and_one_for_control) {
+    auto plan = topic_plan(queue_with_two_retries(), 1);
+    EXPECT_THAT(names(plan), ElementsAre("default.email", "default.email.retry.2s", "default.email.retry.4s",
+                                         "default.email.dlq", "default.email.control"));
+    EXPECT_EQ(plan.back().partitions, 1);
+    plan.pop_back();
     EXPECT_THAT(plan, testing::Each(Field(&kafka::TopicSpec::partitions, 6)));
+}
+
+TEST(TopicPlan, A12_has_a_topic_for_each_lane_like_the_main_one) {
+    jobqueue::JobQueue queue = queue_with_two_retries();
+    queue.priorities = {"critical", "normal", "low"};
+    const auto plan = topic_plan(queue, 3);
+    EXPECT_THAT(names(plan), testing::IsSupersetOf({"default.email.critical", "default.email.low"}));
+    EXPECT_EQ(plan.size(), topic_plan(queue_with_two_retries(), 3).size() + 2);
+    for (const auto& spec : plan) {
+        if (spec.topic != "default.email.critical" && spec.topic != "default.email.low") continue;
+        EXPECT_EQ(spec.partitions, plan[0].partitions);
+        EXPECT_EQ(spec.replication_factor, plan[0].replication_factor);
+        EXPECT_EQ(spec.config, plan[0].config);
+    }
+}
+
+TEST(TopicPlan, A14_of_the_control_topic_the_last_word_of_each_key_stays_for_ever) {
+    const auto control = topic_plan(queue_with_two_retries(), 3).back();
+    EXPECT_EQ(control.config.at("cleanup.policy"), "compact");
+    EXPECT_EQ(control.config.at("message.timestamp.type"), "LogAppendTime");
+    EXPECT_EQ(control.config.at("min.insync.replicas"), "2");
+    EXPECT_EQ(control.config.count("retention.ms"), 0u);
+}
+
+TEST(TopicPlan, queues_with_events_share_their_topic) {
+    std::vector<jobqueue::JobQueue> queues(3, queue_with_two_retries());
+    queues[1].name = "sms";
+    queues[2].name = "push";
+    EXPECT_THAT(names(topic_plan(queues, 1)), testing::Not(testing::Contains("drover.events")));
+    queues[0].events = queues[2].events = true;
+    const auto plan = topic_plan(queues, 1);
+    EXPECT_THAT(names(plan), testing::Contains("drover.events").Times(1));
+    const auto events = *std::ranges::find(plan, "drover.events", &kafka::TopicSpec::topic);
+    EXPECT_EQ(events.config.at("retention.ms"), "604800000");
+    EXPECT_EQ(events.config.count("cleanup.policy"), 0u);
 }
 
 TEST(TopicPlan, keeps_jobs_until_they_are_done_and_dead_letters_as_long_as_asked_for) {

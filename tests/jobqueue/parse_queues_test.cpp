@@ -310,6 +310,19 @@ TEST(QueueFile, queues_of_one_name_or_one_topic_are_in_each_others_way) {
     EXPECT_THAT(problems_of(queue("a", "drover.events")), ElementsAre(HasSubstr("belongs to Drover")));
 }
 
+TEST(QueueFile, A12_the_topic_of_a_lane_is_taken_too_where_the_queue_has_that_lane) {
+    const auto queue = [](const std::string& name, const std::string& topic, const std::string& priorities) {
+        return "---\napiVersion: drover.dev/v1alpha1\nkind: JobQueue\nmetadata: {name: " + name +
+               ", annotations: {drover.dev/local-command: x}}\nspec: {kafka: {topic: " + topic +
+               "}, priorities: " + priorities + "}\n";
+    };
+    EXPECT_THAT(problems_of(queue("a", "t", "[high]") + queue("b", "t.high", "[normal]")),
+                ElementsAre(HasSubstr("the topic t.high belongs to queue default/a")));
+    EXPECT_THAT(problems_of(queue("a", "t.high", "[normal]") + queue("b", "t", "[normal, high]")),
+                ElementsAre(HasSubstr("the topic t.high belongs to queue default/a")));
+    EXPECT_THAT(problems_of(queue("a", "t", "[low]") + queue("b", "t.high", "[normal]")), IsEmpty());
+}
+
 TEST(QueueFile, documents_of_another_kind_are_one_problem_each) {
     EXPECT_THAT(problems_of("kind: Deployment\napiVersion: apps/v1\nspec: {x: 1}\n"),
                 ElementsAre(HasSubstr("q.yaml:1: kind: must be JobQueue, is the string 'Deployment'")));

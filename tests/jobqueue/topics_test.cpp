@@ -18,6 +18,7 @@ TEST(Topics, are_named_after_the_queue_where_it_names_none) {
     EXPECT_EQ(topics.main, "shop.email");
     EXPECT_EQ(topics.dead_letters, "shop.email.dlq");
     EXPECT_EQ(topics.control, "shop.email.control");
+    EXPECT_THAT(topics.lanes, ElementsAre(LaneTopic{"normal", "shop.email"}));
     EXPECT_THAT(topics.retries,
                 ElementsAre(RetryTopic{"shop.email.retry.2s", 2s}, RetryTopic{"shop.email.retry.4s", 4s}));
     EXPECT_EQ(group_of(queue), "drover.shop.email");
@@ -31,6 +32,18 @@ TEST(Topics, have_the_name_that_the_queue_gives) {
     EXPECT_EQ(topics_of(queue).main, "mails");
     EXPECT_EQ(topics_of(queue).dead_letters, "mails.dlq");
     EXPECT_EQ(group_of(queue), "drover.default.email");
+}
+
+TEST(Topics, A12_lanes_that_the_queue_names_have_topics_and_groups_of_their_own_highest_first) {
+    JobQueue queue;
+    queue.name = "email";
+    queue.kafka.topic = "mails";
+    queue.priorities = {"background", "critical"};  // normal is there even when nobody named it
+    EXPECT_THAT(topics_of(queue).lanes,
+                ElementsAre(LaneTopic{"critical", "mails.critical"}, LaneTopic{"normal", "mails"},
+                            LaneTopic{"background", "mails.background"}));
+    EXPECT_EQ(lane_group_of(queue, "critical"), "drover.default.email.critical");
+    EXPECT_EQ(lane_group_of(queue, "normal"), group_of(queue));
 }
 
 TEST(Topics, A3_an_ordered_queue_has_no_retry_topics_since_a_failing_job_keeps_its_place) {

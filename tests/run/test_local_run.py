@@ -248,7 +248,8 @@ def test_wrong_files_are_listed_whole_and_nothing_is_started(tmp_path):
 def test_validate_names_each_queues_topics_and_reads_stdin(tmp_path):
     path = queue_file(tmp_path)
     done = drover("validate", path)
-    assert (done.returncode, done.stdout) == (0, "default.jobs: default.jobs default.jobs.retry.100ms default.jobs.dlq\n")
+    topics = "default.jobs default.jobs.retry.100ms default.jobs.dlq default.jobs.control"
+    assert (done.returncode, done.stdout) == (0, f"default.jobs: {topics}\n")
     assert drover("validate", "-", stdin=path.read_text()).stdout == done.stdout
     missing = drover("validate", tmp_path / "none.yaml")
     assert missing.returncode == 2 and "none.yaml" in missing.stderr
