@@ -7,7 +7,6 @@
 #include <iostream>
 #include <map>
 #include <optional>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -19,7 +18,7 @@
 #include "src/base/base64.h"
 #include "src/jobqueue/commit_metadata.h"
 #include "src/kafka/admin.h"
-#include "src/kafka/fetcher.h"
+#include "src/kafka/log_reader.h"
 #include "src/kafka/producer.h"
 
 namespace drover {
@@ -141,6 +140,7 @@ int read(const kafka::Settings& settings, kafka::Admin& admin, const std::vector
     kafka::Wakeup wakeup;
     auto fetcher = kafka::Fetcher::create(settings, {}, wakeup);
     if (!fetcher) return complain(fetcher.error());
+    kafka::LogReader reader(**fetcher);
     kafka::Fetcher::Id last = 0;
     for (const std::string& topic : topics) {
         const auto found = partitions->find(topic);
@@ -148,15 +148,14 @@ int read(const kafka::Settings& settings, kafka::Admin& admin, const std::vector
             return complain({.code = Error::Code::not_found, .message = "there is no topic " + topic});
         }
         for (int partition = 0; partition < found->second; ++partition) {
-            const auto started = (*fetcher)->start(++last, {topic, partition}, kafka::Fetcher::earliest);
+            const auto started = reader.start(++last, {topic, partition});
             if (!started) return complain(started.error());
         }
     }
-    std::set<kafka::Fetcher::Id> at_end;
     std::size_t seen = 0;
     const auto deadline = Clock::now() + timeout;
     std::vector<kafka::Fetcher::Id> ready;
-    while (at_end.size() < last || seen < count) {
+    while (!reader.caught_up() || seen < count) {
         if (Clock::now() > deadline) {
             return complain(
                 {.code = Error::Code::timeout, .message = std::to_string(seen) + " records, no more in time"});
@@ -168,19 +167,12 @@ int read(const kafka::Settings& settings, kafka::Admin& admin, const std::vector
         ready.clear();
         (*fetcher)->ready(ready);
         for (const auto id : ready) {
-            std::vector<kafka::Fetcher::Fetched> fetched;
-            while ((*fetcher)->take(id, 500, fetched)) {}
-            for (const auto& item : fetched) {
-                if (const auto* record = std::get_if<kafka::Record>(&item)) {
-                    ++seen;
-                    std::cout << to_json(*record).dump() << "\n";
-                } else if (std::holds_alternative<kafka::Fetcher::ReachedEnd>(item)) {
-                    at_end.insert(id);
-                } else if (const auto* bad = std::get_if<kafka::Fetcher::Failed>(&item)) {
-                    return complain(bad->error);
-                }
-            }
+            std::vector<kafka::Record> records;
+            while (reader.take(id, 500, records)) {}
+            for (const kafka::Record& record : records) std::cout << to_json(record).dump() << "\n";
+            seen += records.size();
         }
+        for (const Error& error : reader.troubles()) return complain(error);
     }
     return 0;
 }

@@ -1,7 +1,6 @@
 #include <thread>
 
 #include <gmock/gmock.h>
-#include <librdkafka/rdkafka.h>
 
 #include "tests/kafka/test_broker.h"
 
@@ -107,26 +106,7 @@ TEST(Fetcher, says_when_the_end_is_reached_again_after_each_new_record) {
 // The end that no reader could reach by counting records: a committed transaction leaves a marker behind.
 TEST(Fetcher, B5_the_end_is_past_transaction_markers_and_aborted_records_do_not_come) {
     const auto topic = make_topic(1);
-    auto* configuration = rd_kafka_conf_new();
-    for (const auto& [name, value] : settings()) {
-        rd_kafka_conf_set(configuration, name.c_str(), value.c_str(), nullptr, 0);
-    }
-    rd_kafka_conf_set_log_cb(configuration, nullptr);
-    rd_kafka_conf_set(configuration, "transactional.id", topic.c_str(), nullptr, 0);
-    auto* producer = rd_kafka_new(RD_KAFKA_PRODUCER, configuration, nullptr, 0);
-    ASSERT_NE(producer, nullptr);
-    auto* target = rd_kafka_topic_new(producer, topic.c_str(), nullptr);
-    const auto transact = [&](std::string value, auto finish) {
-        EXPECT_EQ(rd_kafka_begin_transaction(producer), nullptr);
-        EXPECT_EQ(rd_kafka_produce(target, 0, RD_KAFKA_MSG_F_COPY, value.data(), value.size(), nullptr, 0, nullptr), 0);
-        EXPECT_EQ(rd_kafka_flush(producer, 60'000), RD_KAFKA_RESP_ERR_NO_ERROR);
-        EXPECT_EQ(finish(producer, 60'000), nullptr);
-    };
-    EXPECT_EQ(rd_kafka_init_transactions(producer, 60'000), nullptr);
-    transact("c", rd_kafka_commit_transaction);  // record 0, marker 1
-    transact("a", rd_kafka_abort_transaction);   // record 2, marker 3
-    rd_kafka_topic_destroy(target);
-    rd_kafka_destroy(producer);
+    produce_in_transactions(topic, {{"c", true}, {"a", false}});  // records 0 and 2, markers 1 and 3
 
     Reader reader;
     reader.start(1, topic, 0, Fetcher::earliest);

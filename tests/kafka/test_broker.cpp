@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include <librdkafka/rdkafka.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -91,6 +92,27 @@ std::vector<Acknowledged> produce(const std::string& topic, const std::vector<Se
     std::vector<Acknowledged> result;
     for (const auto& [token, where] : acknowledged) result.push_back(where);
     return result;
+}
+
+void produce_in_transactions(const std::string& topic, const std::vector<std::pair<std::string, bool>>& values) {
+    auto* configuration = rd_kafka_conf_new();
+    for (const auto& [name, value] : settings()) {
+        rd_kafka_conf_set(configuration, name.c_str(), value.c_str(), nullptr, 0);
+    }
+    rd_kafka_conf_set_log_cb(configuration, nullptr);
+    rd_kafka_conf_set(configuration, "transactional.id", topic.c_str(), nullptr, 0);
+    auto* producer = rd_kafka_new(RD_KAFKA_PRODUCER, configuration, nullptr, 0);
+    ASSERT_NE(producer, nullptr);
+    auto* target = rd_kafka_topic_new(producer, topic.c_str(), nullptr);
+    EXPECT_EQ(rd_kafka_init_transactions(producer, 60'000), nullptr);
+    for (auto [value, commit] : values) {
+        EXPECT_EQ(rd_kafka_begin_transaction(producer), nullptr);
+        EXPECT_EQ(rd_kafka_produce(target, 0, RD_KAFKA_MSG_F_COPY, value.data(), value.size(), nullptr, 0, nullptr), 0);
+        EXPECT_EQ(rd_kafka_flush(producer, 60'000), RD_KAFKA_RESP_ERR_NO_ERROR);
+        EXPECT_EQ((commit ? rd_kafka_commit_transaction : rd_kafka_abort_transaction)(producer, 60'000), nullptr);
+    }
+    rd_kafka_topic_destroy(target);
+    rd_kafka_destroy(producer);
 }
 
 std::vector<Sent> numbered(int count, std::size_t size) {

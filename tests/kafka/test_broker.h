@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -49,6 +50,8 @@ struct Sent {  // an owning Message
 };
 // Produces and waits for all acknowledgements; where they went, in order of `messages`.
 std::vector<Acknowledged> produce(const std::string& topic, const std::vector<Sent>& messages);
+// Of each value: into partition 0, in a transaction of its own, which is committed or aborted.
+void produce_in_transactions(const std::string& topic, const std::vector<std::pair<std::string, bool>>& values);
 std::vector<Sent> numbered(int count, std::size_t size = 0);  // key and value: 0, 1, 2, …, the value padded to `size`
 
 // A fetcher and what it has delivered so far.
