@@ -41,6 +41,8 @@ inline constexpr std::string_view error_message = "drover-error-message";  // of
 inline constexpr std::string_view error_status = "drover-error-status";
 inline constexpr std::string_view error_response = "drover-error-response";
 inline constexpr std::string_view failed_at = "drover-failed-at";
+// "true" in a dead letter without the payload and the user's headers, which were too large for its topic.
+inline constexpr std::string_view payload_left_out = "drover-payload-left-out";
 inline constexpr std::string_view dlq_topic = "__dlq.errors.topic";
 inline constexpr std::string_view dlq_partition = "__dlq.errors.partition";
 inline constexpr std::string_view dlq_offset = "__dlq.errors.offset";
@@ -79,6 +81,9 @@ struct JobHeaders {
 // cannot be what its name says is an `invalid` Error that names the header. Total for any bytes.
 Result<JobHeaders> parse_job_headers(std::span<const FieldView> headers);
 
+// The same without those that cannot be read: for records that failed for that very reason. Total.
+JobHeaders readable_job_headers(std::span<const FieldView> headers);
+
 // True for the headers that Drover writes itself, drover-* and __dlq.*: they are not the user's.
 bool is_drover_header(std::string_view name);
 
@@ -116,5 +121,8 @@ std::vector<Field> retry_headers(std::span<const FieldView> fields, const JobHea
 std::vector<Field> dead_letter_headers(std::span<const FieldView> fields, const JobHeaders& job, const Origin& record,
                                        std::string_view id, std::string_view group, int attempts_made, Time failed_at,
                                        const Cause& cause, const AttemptRecord* attempt);
+// A dead letter's job once more, as run `run`, with no attempt made. What the failure added goes; so do a deadline that
+// is over and headers that cannot be read, with which it would only die again.
+std::vector<Field> redrive_headers(std::span<const FieldView> fields, std::string_view id, int run, Time now);
 
 }  // namespace drover::jobqueue

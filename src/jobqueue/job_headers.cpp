@@ -175,6 +175,18 @@ Result<JobHeaders> parse_job_headers(std::span<const FieldView> headers) {
     return job;
 }
 
+JobHeaders readable_job_headers(std::span<const FieldView> headers) {
+    if (const auto all = parse_job_headers(headers)) return *all;
+    // The coordinates are only good together.
+    const auto is_coordinate = [](const FieldView& field) { return field.name.starts_with("drover-original-"); };
+    std::vector<FieldView> good;
+    for (const auto& field : headers)
+        if (is_coordinate(field) || parse_job_headers({&field, 1})) good.push_back(field);
+    if (const auto most = parse_job_headers(good)) return *most;
+    std::erase_if(good, is_coordinate);
+    return parse_job_headers(good).value_or(JobHeaders{});
+}
+
 bool is_drover_header(std::string_view name) { return name.starts_with("drover-") || name.starts_with("__dlq."); }
 
 }  // namespace drover::jobqueue

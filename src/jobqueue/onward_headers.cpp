@@ -36,7 +36,8 @@ bool is_state(std::string_view name) {
                                       header::error_status,
                                       header::error_message,
                                       header::error_response,
-                                      header::failed_at};
+                                      header::failed_at,
+                                      header::payload_left_out};
     return name.starts_with("__dlq.") || std::find(state.begin(), state.end(), name) != state.end();
 }
 
@@ -160,6 +161,20 @@ std::vector<Field> dead_letter_headers(std::span<const FieldView> fields, const 
     headers.set(header::dlq_group, std::string(group));
     headers.set(header::dlq_delivery_count, std::to_string(attempts_made));
     headers.set(header::dlq_message, std::move(causes.message));
+    return headers.take();
+}
+
+std::vector<Field> redrive_headers(std::span<const FieldView> fields, std::string_view id, int run, Time now) {
+    const JobHeaders job = readable_job_headers(fields);
+    const bool too_late = job.deadline && *job.deadline <= now;
+    std::vector<FieldView> kept;
+    for (const auto& field : fields) {
+        if (field.name == header::run || (too_late && field.name == header::deadline)) continue;
+        if (parse_job_headers({&field, 1})) kept.push_back(field);
+    }
+    Headers headers(kept);
+    headers.set(header::job_id, std::string(id));
+    headers.set(header::run, std::to_string(run));
     return headers.take();
 }
 

@@ -59,6 +59,14 @@ void check_onward(const Fields& before, const Fields& after, std::string_view id
     EXPECT_HOLDS(job_id(*job, after, {"elsewhere", 9, 9, Time{}}) == id);
 }
 
+// A redrive of it, good or bad, can be read.
+void check_redrive(const Fields& letter) {
+    const auto again = redrive_headers(letter, "id", 7, Time{});
+    const auto job = parse_job_headers(views(again));
+    EXPECT_HOLDS(job.has_value());
+    EXPECT_HOLDS(job->id == "id" && job->run == 7 && job->attempts_made == 0 && !job->original);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -69,6 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                       std::string(text.substr(size / 2))};
     const AttemptRecord attempt{2, Time{}, std::string(text), cause.error_class};
 
+    check_redrive(fields);
     const auto job = parse_job_headers(fields);
     if (!job) {
         // What cannot be read still becomes a dead letter.

@@ -230,5 +230,96 @@ RC_GTEST_PROP(OnwardRecord, A6_any_causes_and_headers_give_readable_records, ())
     }
 }
 
+const Time later = due + 1h;
+
+std::vector<Field> redriven(const std::vector<Field>& letter, int run = 1, Time now = later) {
+    return redrive_headers(views(letter), "j-1", run, now);
+}
+
+TEST(RedrivenRecord, C7_is_the_same_job_in_its_next_run_without_an_attempt) {
+    const auto fields =
+        redriven(dead({{"drover-type", "send"}, {"drover-priority", "high"}, {"drover-timeout", "5s"}}, 3));
+    EXPECT_EQ(value(fields, "drover-job-id"), "j-1");
+    EXPECT_EQ(value(fields, "drover-run"), "1");
+    EXPECT_EQ(value(fields, "drover-type"), "send");
+    EXPECT_EQ(value(fields, "drover-priority"), "high");
+    EXPECT_EQ(value(fields, "drover-timeout"), "5s");
+    const auto job = parse_job_headers(views(fields));
+    ASSERT_TRUE(job);
+    EXPECT_EQ(job->attempts_made, 0);
+    EXPECT_FALSE(job->due_at || job->original);
+}
+
+TEST(RedrivenRecord, C7_has_nothing_of_the_failure) {
+    for (const Field& field : redriven(dead(views(retry({{"a", "1"}})), 2))) {
+        EXPECT_FALSE(field.name.starts_with("__dlq.")) << field.name;
+        EXPECT_FALSE(field.name.starts_with("drover-error")) << field.name;
+        EXPECT_FALSE(field.name.starts_with("drover-original")) << field.name;
+        EXPECT_NE(field.name, "drover-attempt");
+        EXPECT_NE(field.name, "drover-attempts");
+        EXPECT_NE(field.name, "drover-failed-at");
+        EXPECT_NE(field.name, "drover-due-at");
+    }
+}
+
+TEST(RedrivenRecord, C7_keeps_a_deadline_that_is_to_come_and_drops_one_that_is_over) {
+    const auto letter = dead({{"drover-deadline", "2026-11-23T12:00:00Z"}});
+    EXPECT_EQ(value(redriven(letter, 1, later), "drover-deadline"), "2026-11-23T12:00:00Z");
+    EXPECT_EQ(value(redriven(letter, 1, later + 24h), "drover-deadline"), "(none)");
+}
+
+TEST(RedrivenRecord, C7_drops_headers_that_cannot_be_read_since_the_job_died_of_them) {
+    const Fields bad{{"drover-timeout", "soon"},       {"drover-run", "many"},           {"content-type", "a\nb"},
+                     {"drover-original-offset", "-1"}, {"drover-labels", "not checked"}, {"colour", "\xFF"}};
+    ASSERT_FALSE(parse_job_headers(bad));
+    EXPECT_EQ(
+        redriven(dead(bad)),
+        (std::vector<Field>{
+            {"drover-labels", "not checked"}, {"colour", "\xFF"}, {"drover-job-id", "j-1"}, {"drover-run", "1"}}));
+}
+
+TEST(RedrivenRecord, of_the_headers_that_can_be_read_nothing_is_lost_to_the_others) {
+    const Fields fields{{"drover-original-topic", "email"}, {"drover-original-partition", "3"},
+                        {"drover-original-offset", "42"},   {"drover-type", "send"},
+                        {"drover-timeout", "soon"},         {"drover-run", "2"}};
+    const JobHeaders job = readable_job_headers(fields);
+    EXPECT_EQ(job.type, "send");
+    EXPECT_EQ(job.run, 2);
+    EXPECT_FALSE(job.timeout);
+    ASSERT_TRUE(job.original);
+    EXPECT_EQ(job.original->offset, 42);
+    Fields without = fields;
+    without[2].value = "none";
+    EXPECT_FALSE(readable_job_headers(without).original);
+    EXPECT_EQ(readable_job_headers(without).type, "send");
+}
+
+RC_GTEST_PROP(RedrivenRecord, C7_whatever_a_dead_letter_holds_its_redrive_can_be_read_and_keeps_what_is_the_users, ()) {
+    static const std::vector<std::string> names{
+        "drover-job-id",   "drover-attempt",         "drover-due-at",   "drover-timeout",     "drover-original-topic",
+        "drover-deadline", "drover-original-offset", "drover-priority", "drover-error-class", "__dlq.errors.message"};
+    const auto pairs = *rc::gen::container<std::vector<std::pair<std::string, std::string>>>(
+        rc::gen::pair(rc::gen::oneOf(rc::gen::elementOf(names), rc::gen::arbitrary<std::string>()),
+                      rc::gen::arbitrary<std::string>()));
+    Fields fields;
+    for (const auto& [name, text] : pairs) fields.push_back({name, text});
+    const int run = *rc::gen::inRange(0, 100);
+    const auto once = redrive_headers(fields, "j-1", run, later);
+    const auto job = parse_job_headers(views(once));
+    RC_ASSERT(job.has_value());
+    RC_ASSERT(job->id == "j-1");
+    RC_ASSERT(job->run == run);
+    RC_ASSERT(job->attempts_made == 0);
+    const auto users = [](const Fields& all) {
+        std::vector<std::pair<std::string, std::string>> kept;
+        for (const auto& field : all)
+            if (!is_drover_header(field.name) && field.name != header::content_type)
+                kept.emplace_back(field.name, field.value);
+        return kept;
+    };
+    RC_ASSERT(users(views(once)) == users(fields));
+    RC_ASSERT(redrive_headers(views(once), "j-1", run, later) == once);
+}
+
 }  // namespace
 }  // namespace drover::jobqueue
