@@ -102,7 +102,13 @@ Result<std::vector<Stretch>> stretches(Admin& admin, const std::vector<std::stri
 
 Result<void> read_log(const Settings& settings, Admin& admin, const std::vector<std::string>& topics,
                       const LogReading& reading, const std::function<void(const Record&)>& each) {
-    const auto to_read = stretches(admin, topics, reading);
+    auto last_sign = Clock::now();
+    auto to_read = stretches(admin, topics, reading);
+    while (!to_read && to_read.error().retryable && Clock::now() - last_sign <= reading.patience) {
+        if (reading.stopped && reading.stopped()) return {};
+        ::poll(nullptr, 0, 100);  // a partition that has just been made, or lost its leader
+        to_read = stretches(admin, topics, reading);
+    }
     if (!to_read) return tl::unexpected(to_read.error());
     if (to_read->empty()) return {};
 
@@ -119,7 +125,7 @@ Result<void> read_log(const Settings& settings, Admin& admin, const std::vector<
 
     std::size_t left = to_read->size();
     std::string trouble;
-    auto last_sign = Clock::now();
+    last_sign = Clock::now();
     std::vector<Fetcher::Id> ready;
     std::vector<Record> records;
     while (left > 0) {
