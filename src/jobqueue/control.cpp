@@ -232,9 +232,9 @@ double finite(double number) { return std::isfinite(number) ? std::max(number, 0
 
 ControlMessage message_of(const control::Pause& pause) {
     ControlMessage message{std::string(pause_prefix) + pause.source, std::nullopt};
-    if (pause.paused)
-        message.value =
-            to_text({{"paused", true}, {"by", pause.by}, {"reason", pause.reason}, {"at", format_rfc3339(pause.at)}});
+    if (pause.paused || pause.at != Time{})  // who resumed a queue, and why, may be asked later
+        message.value = to_text(
+            {{"paused", pause.paused}, {"by", pause.by}, {"reason", pause.reason}, {"at", format_rfc3339(pause.at)}});
     return message;
 }
 

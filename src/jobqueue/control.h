@@ -37,7 +37,8 @@ inline constexpr Duration cancel_lasts = std::chrono::hours(24);
 inline constexpr Duration usage_lasts = std::chrono::seconds(3);
 inline constexpr std::string_view pause_source_cli = "cli";
 
-// What a key says. A tombstone is the one whose first flag or number says that there is nothing.
+// What a key says. A tombstone is the one whose first flag or number says that there is nothing; so is a pause that
+// says so, but keeps who said it where `at` tells when.
 namespace control {
 struct Pause {
     std::string source;

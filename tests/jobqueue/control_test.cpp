@@ -45,6 +45,13 @@ TEST(ControlRecord, A14_a_pause_reads_as_it_was_written_by_any_client) {
     EXPECT_EQ(parsed("pause/cli", R"({"paused":false})"), resumed);
 }
 
+TEST(ControlRecord, A14_a_resume_keeps_who_did_it_and_why) {
+    const control::Pause resumed{.source = "cli", .paused = false, .by = "ada", .reason = "fixed", .at = noon};
+    const ControlMessage message = control_message(resumed);
+    EXPECT_EQ(parsed(message.key, message.value), ControlRecord(resumed));
+    EXPECT_EQ(control_message(control::Pause{.source = "cli", .paused = false}).value, std::nullopt);
+}
+
 TEST(ControlRecord, A14_a_cancel_lasts_24_hours_unless_it_says_otherwise) {
     const auto expiry = [](std::string_view value) {
         return std::get<control::Cancel>(parsed("cancel/a", value)).expires_at;
