@@ -12,8 +12,7 @@
 
 #include "cli/commands.h"
 #include "cli/figures.h"
-#include "cli/kafka_options.h"
-#include "cli/queue_files.h"
+#include "cli/queue_options.h"
 #include "cli/submitter.h"
 #include "src/jobqueue/job.h"
 #include "src/jobqueue/units.h"
@@ -33,54 +32,14 @@ Without -f the broker is localhost:9092 and the topic <namespace>.<queue>. The e
 Kafka; 2 when something about the input is wrong, and then nothing, or only what was right, has been submitted.)";
 
 struct Arguments {
-    std::vector<std::string> files;
-    std::string queue, topic, ns = "default", kafka, wait;
-    std::vector<std::string> settings, headers;
+    QueueArguments queue;
+    std::string wait;
+    std::vector<std::string> headers;
     std::string payload, lines, folder, match = "*", key, type, priority, delay, content_type;
     bool has_payload = false, has_key = false, from_stdin = false, paths = false;
 };
 
 Error wrong(const std::string& message) { return {Error::Code::invalid, message}; }
-
-struct Target {
-    std::string topic;
-    kafka::Settings kafka;
-    std::optional<std::int64_t> max_payload;
-    bool many = false;  // jobs
-};
-
-Result<Target> target_of(const Arguments& arguments) {
-    auto settings = kafka_settings(arguments.settings);
-    if (!settings) return tl::unexpected(settings.error());
-    Target target{.topic = arguments.topic, .kafka = std::move(*settings)};
-    std::string bootstrap = "localhost:9092";
-    if (!arguments.files.empty()) {
-        jobqueue::ParsedQueues parsed = read_queue_files(arguments.files);
-        if (!parsed.problems.empty()) {
-            print_problems(parsed.problems);
-            return tl::unexpected(wrong("the files are not valid"));
-        }
-        move_to_namespace(parsed.queues, arguments.ns);
-        const auto queue = std::ranges::find(parsed.queues, arguments.queue, &jobqueue::JobQueue::name);
-        if (queue == parsed.queues.end()) {
-            std::string names;
-            for (const auto& each : parsed.queues) names += (names.empty() ? "" : ", ") + each.name;
-            return tl::unexpected(
-                wrong("there is no queue '" + arguments.queue + "' in the files; there are " + names));
-        }
-        target.topic = jobqueue::topics_of(*queue).main;
-        target.max_payload = queue->delivery.max_payload;
-        if (!queue->kafka.bootstrap_servers.empty()) bootstrap = queue->kafka.bootstrap_servers;
-        for (const auto& [name, value] : queue->kafka.settings) target.kafka.emplace(name, value);
-    } else if (target.topic.empty()) {
-        if (arguments.queue.empty()) return tl::unexpected(wrong("where to? Give -q QUEUE or --topic TOPIC"));
-        target.topic = arguments.ns + "." + arguments.queue;
-    }
-    if (!arguments.kafka.empty()) target.kafka["bootstrap.servers"] = arguments.kafka;
-    target.kafka.emplace("bootstrap.servers", bootstrap);
-    target.many = !arguments.lines.empty() || !arguments.folder.empty();
-    return target;
-}
 
 Result<jobqueue::Submission> pattern_of(const Arguments& arguments) {
     jobqueue::Submission job{.type = arguments.type, .content_type = arguments.content_type};
@@ -128,29 +87,21 @@ Result<std::vector<Field>> headers_of(const Arguments& arguments) {
 }
 
 // Once it is missing or out of reach, again until `patience` is over.
-Result<void> find_topic(const Target& target, Duration patience) {
+Result<void> find_topic(const QueueTarget& target, Duration patience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     for (;;) {
-        Error trouble;
-        if (auto admin = kafka::Admin::connect(target.kafka, 5s); !admin) {
-            trouble = admin.error();
-        } else if (const auto topics = (*admin)->topics({target.topic}); !topics) {
-            trouble = topics.error();
-        } else if (topics->contains(target.topic)) {
-            return {};
-        } else {
-            trouble = {Error::Code::not_found, "there is no topic " + target.topic + " at " +
-                                                   target.kafka.at("bootstrap.servers") +
-                                                   "; 'drover run' and the operator make the topics of their queues"};
-        }
-        if (trouble.code == Error::Code::invalid || std::chrono::steady_clock::now() >= deadline) {
-            return tl::unexpected(trouble);
-        }
+        Result<void> found;
+        if (auto admin = kafka::Admin::connect(target.kafka, 5s))
+            found = check_topics(**admin, target, {target.topics.main});
+        else
+            found = tl::unexpected(admin.error());
+        if (found || found.error().code == Error::Code::invalid || std::chrono::steady_clock::now() >= deadline)
+            return found;
         std::this_thread::sleep_for(200ms);
     }
 }
 
-int report(const Target& target, const Submitter::Outcome& outcome) {
+int report(const std::string& topic, bool many, const Submitter::Outcome& outcome) {
     if (outcome.failed > 0) {
         std::cerr << "drover: " << outcome.failed << " of " << outcome.failed + outcome.acknowledged
                   << " jobs were not submitted: " << outcome.first_error->message << '\n';
@@ -158,44 +109,40 @@ int report(const Target& target, const Submitter::Outcome& outcome) {
             outcome.first_error->code == Error::Code::too_large || outcome.first_error->code == Error::Code::not_found;
         return bad_input ? 2 : 1;
     }
-    if (!target.many) {
+    if (!many) {
         std::cout << outcome.last_id << '\n';
     } else {
         const double seconds = std::max(outcome.time.count(), 1e-3);
-        std::cout << with_thousands(static_cast<std::int64_t>(outcome.acknowledged)) << " jobs submitted to "
-                  << target.topic << ", " << per_second(static_cast<double>(outcome.acknowledged) / seconds) << "/s\n";
+        std::cout << with_thousands(static_cast<std::int64_t>(outcome.acknowledged)) << " jobs submitted to " << topic
+                  << ", " << per_second(static_cast<double>(outcome.acknowledged) / seconds) << "/s\n";
     }
     return 0;
 }
 
 int submit(const Arguments& arguments) {
-    const auto fail = [](const Error& error) {
-        std::cerr << "drover: " << error.message << '\n';
-        return error.code == Error::Code::invalid ? 2 : 1;
-    };
-    const auto target = target_of(arguments);
-    if (!target) return fail(target.error());
+    const auto target = queue_target(arguments.queue);
+    if (!target) return complain(target.error());
     const auto like = pattern_of(arguments);
-    if (!like) return fail(like.error());
+    if (!like) return complain(like.error());
     auto headers = headers_of(arguments);
-    if (!headers) return fail(headers.error());
+    if (!headers) return complain(headers.error());
     auto source = source_of(arguments, *like);
-    if (!source) return fail(source.error());
+    if (!source) return complain(source.error());
     const auto patience =
         arguments.wait.empty() ? std::optional(Duration{0}) : jobqueue::parse_duration(arguments.wait);
-    if (!patience) return fail(wrong("--wait must be a duration such as 30s, not " + arguments.wait));
-    if (target->max_payload) source = limited(std::move(*source), *target->max_payload);
-    if (const auto found = find_topic(*target, *patience); !found) return fail(found.error());
+    if (!patience) return complain(wrong("--wait must be a duration such as 30s, not " + arguments.wait));
+    if (target->queue) source = limited(std::move(*source), target->queue->delivery.max_payload);
+    if (const auto found = find_topic(*target, *patience); !found) return complain(found.error());
 
     boost::asio::io_context io(1);
     int code = 1;
     auto submitter = Submitter::start(
-        io, target->kafka, {.topic = target->topic, .jobs = std::move(*source), .headers = std::move(*headers)},
+        io, target->kafka, {.topic = target->topics.main, .jobs = std::move(*source), .headers = std::move(*headers)},
         [&](const Submitter::Outcome& outcome) {
-            code = report(*target, outcome);
+            code = report(target->topics.main, !arguments.lines.empty() || !arguments.folder.empty(), outcome);
             io.stop();
         });
-    if (!submitter) return fail(submitter.error());
+    if (!submitter) return complain(submitter.error());
     io.run();
     return code;
 }
@@ -206,13 +153,7 @@ void add_submit_command(CLI::App& app, Chosen& chosen) {
     CLI::App* command = app.add_subcommand("submit", "Put jobs into a queue");
     const auto arguments = std::make_shared<Arguments>();
     Arguments& to = *arguments;
-    command->add_option("-f,--file", to.files, "The queue's JobQueue file: names its topic, broker and limits")
-        ->allow_extra_args(false);
-    CLI::Option* queue = command->add_option("-q,--queue", to.queue, "The queue's name");
-    command->add_option("--topic", to.topic, "A topic, instead of a queue")->excludes(queue);
-    command->add_option("--namespace", to.ns, "The queue's namespace")->capture_default_str();
-    command->add_option("--kafka", to.kafka, "host:port of Kafka");
-    command->add_option("-X", to.settings, "A setting of librdkafka, name=value")->allow_extra_args(false);
+    add_queue_options(*command, to.queue);
     CLI::Option* payload = command->add_option("payload", to.payload, "One job's payload");
     command->add_flag("--stdin", to.from_stdin, "One job: what stdin holds");
     command->add_option("--lines", to.lines, "A job for each line of this file");

@@ -299,7 +299,7 @@ def test_submit_refuses_wrong_input_before_it_sends_anything(tmp_path):
         (["-q", "jobs", "x", "--header", "drover-attempt=9"], "Drover's own"),
         (["-q", "jobs", "x", "--priority", "urgent"], "urgent"),
         (["-q", "jobs", "--folder", tmp_path / "none"], "is not a folder"),
-        (["x"], "where to"),
+        (["x"], "which queue"),
     ]:
         with unanswered_port() as port:
             done = drover("submit", "--kafka", f"127.0.0.1:{port}", *arguments)
