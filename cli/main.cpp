@@ -10,6 +10,9 @@ int main(int argc, char** argv) {
     drover::cli::Chosen chosen;
     drover::cli::add_run_command(app, chosen);
     drover::cli::add_submit_command(app, chosen);
+    drover::cli::add_pause_commands(app, chosen);
+    drover::cli::add_cancel_command(app, chosen);
+    drover::cli::add_dead_commands(app, chosen);
     drover::cli::add_validate_command(app, chosen);
     drover::cli::add_sidecar_command(app, chosen);
     try {

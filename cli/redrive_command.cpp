@@ -1,0 +1,272 @@
+#include <csignal>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "cli/figures.h"
+#include "cli/queue_options.h"
+#include "cli/queue_records.h"
+#include "cli/redriver.h"
+#include "cli/terminal_text.h"
+#include "src/jobqueue/priorities.h"
+
+namespace drover::cli {
+namespace {
+
+constexpr const char* footer = R"(Examples:
+  drover dead redrive -q email --error Http503 --dry-run
+  drover dead redrive -q email --error Http503 --since 2h --rate 20/s
+  drover dead redrive -f queues.yaml -q email --id 0199c5a2-7c1e-7b5e-9d0a-3f1f6c1f0a11 \
+      --patch '[{"op": "replace", "path": "/to", "value": "ada@example.org"}]'
+
+Without a filter all dead letters of the queue are redriven, but for those that were redriven before: the queue's control
+topic says which. Each job comes again to the topic it came from (the queue's, or a lane's), as its next run, with all its
+attempts; the dead letter stays where it is. Those that failed first are taken first where --limit takes only some. A
+letter whose payload was too large for the dead-letter topic, is not JSON where a patch is asked for, or does not fit the
+patch, is told and skipped. Ctrl-C stops between two jobs; the same command goes on where it stopped.
+
+The exit code is
+  0    every letter that was asked for has been redriven, now or before (with --dry-run: would be)
+  1    Kafka cannot be reached or refused something, the queue's topics are missing, or no letter was asked for
+  2    something about the input is wrong; nothing has been redriven
+  3    some letters were skipped, and told; the others have been redriven
+  130  stopped by Ctrl-C)";
+
+constexpr int stopped_code = 130, skipped_code = 3;
+
+struct Arguments {
+    QueueArguments queue;
+    DeadLetterFilter filter;
+    std::string since, until, rate, patch, by;
+    std::optional<std::int64_t> limit;
+    bool dry_run = false;
+};
+
+volatile std::sig_atomic_t interrupted = 0;
+void interrupt(int) { interrupted = 1; }
+bool stopped() { return interrupted != 0; }
+
+// The first Ctrl-C asks, the second one ends the process as ever.
+void catch_interrupts() {
+    struct sigaction action {};
+    action.sa_handler = interrupt;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+}
+
+Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+
+Error wrong(const std::string& message) { return {Error::Code::invalid, message}; }
+
+Result<std::optional<PayloadEdit>> edit_of(const std::string& patch) {
+    if (patch.empty()) return std::nullopt;
+    std::string text = patch;
+    if (patch.front() == '@') {
+        std::ifstream file(patch.substr(1));
+        if (!file) return tl::unexpected(wrong("--patch: cannot read " + patch.substr(1)));
+        text.assign(std::istreambuf_iterator<char>(file), {});
+    }
+    auto edit = PayloadEdit::parse(text);
+    if (!edit) return tl::unexpected(wrong("--patch: " + edit.error().message));
+    return *edit;
+}
+
+Result<std::optional<Time>> moment_of(const char* option, const std::string& text) {
+    if (text.empty()) return std::nullopt;
+    const auto moment = parse_moment(text, now());
+    if (!moment)
+        return tl::unexpected(wrong(std::string(option) +
+                                    " must be a time such as 2026-03-01T12:00:00Z, or 2h for two hours ago, not " +
+                                    text));
+    return moment;
+}
+
+// Of what the file names, or of all there could be, the lanes whose topics are there. The first is the main topic.
+Result<std::vector<jobqueue::LaneTopic>> lanes_of(const QueueTarget& target, kafka::Admin& admin) {
+    jobqueue::JobQueue queue;
+    queue.kafka.topic = target.topics.main;
+    queue.priorities.assign(jobqueue::lanes.begin(), jobqueue::lanes.end());
+    std::vector<jobqueue::LaneTopic> lanes{{std::string(jobqueue::normal_lane), target.topics.main}};
+    std::vector<std::string> topics;
+    const auto possible = target.queue ? target.topics.lanes : jobqueue::topics_of(queue).lanes;
+    for (const auto& lane : possible) topics.push_back(lane.topic);
+    const auto found = admin.topics(topics);
+    if (!found) return tl::unexpected(found.error());
+    for (const auto& lane : possible)
+        if (lane.topic != target.topics.main && found->contains(lane.topic)) lanes.push_back(lane);
+    return lanes;
+}
+
+// What a look at all dead letters found.
+struct Found {
+    RedriveChoice choice;
+    std::int64_t letters = 0;  // in the topic
+    std::int64_t skipped = 0, redriven_before = 0;
+};
+
+Result<Found> look(const QueueTarget& target, kafka::Admin& admin, const RedriveRequest& request,
+                   const ControlLog& control, std::optional<std::int64_t> limit) {
+    Found found;
+    std::vector<RedriveCandidate> candidates;
+    std::set<std::string> redriven_job_runs;
+    const auto read =
+        read_dead_letters(target, admin, stopped, [&](const LetterRecord& record, const DeadLetter& letter) {
+            ++found.letters;
+            const LetterPlace place{letter.partition, letter.offset};
+            const RedrivenMark* mark = control.redriven(place);
+            if (mark != nullptr) redriven_job_runs.insert(job_run_of(letter));
+            const RedriveDecision decision = decide_redrive(record, letter, request, mark, now());
+            if (std::holds_alternative<RedrivenJob>(decision)) {
+                candidates.push_back({place, job_run_of(letter), letter.failed_at});
+            } else if (const auto* refused = std::get_if<Refused>(&decision)) {
+                ++found.skipped;
+                std::cerr << "drover: skipped " << one_line(letter.job_id) << ": " << one_line(refused->reason) << '\n';
+            } else if (std::get<NotRedriven>(decision) == NotRedriven::redriven_before) {
+                ++found.redriven_before;
+            }
+        });
+    if (!read) return tl::unexpected(read.error());
+    found.choice = choose(std::move(candidates), redriven_job_runs, limit);
+    return found;
+}
+
+void tell_what_would_happen(const LetterRecord& record, const DeadLetter& letter, const RedrivenJob& job) {
+    std::cout << one_line(letter.job_id) << "  " << one_line(letter.error_class) << "  ->  " << job.topic << ", run "
+              << job.run << '\n';
+    if (!job.edited) return;
+    std::cout << "    - " << cut_end(one_line(record.value.value_or(std::string_view())), 1000) << '\n'
+              << "    + " << cut_end(one_line(*job.edited), 1000) << '\n';
+}
+
+std::string before_text(std::int64_t count) {
+    return with_thousands(count) + (count == 1 ? " letter was" : " letters were") + " redriven before";
+}
+
+std::string jobs_text(std::int64_t count) { return with_thousands(count) + (count == 1 ? " job" : " jobs"); }
+
+int tell_outcome(const Redriver::Outcome& outcome, const Found& found, const QueueTarget& target) {
+    for (const auto& [id, error] : outcome.too_large)
+        std::cerr << "drover: skipped " << one_line(id) << ": " << one_line(error.message) << '\n';
+    std::cout << jobs_text(outcome.jobs) << " of " << with_thousands(found.choice.jobs) << " redriven to "
+              << target.name;
+    if (found.redriven_before > 0) std::cout << "; " << before_text(found.redriven_before);
+    const auto skipped = found.skipped + static_cast<std::int64_t>(outcome.too_large.size());
+    if (skipped > 0) std::cout << "; " << with_thousands(skipped) << " skipped";
+    std::cout << '\n';
+    if (outcome.first_error) {
+        std::cerr << "drover: " << one_line(outcome.first_error->message) << '\n';
+        if (outcome.unmarked > 0)
+            std::cerr << "drover: of " << with_thousands(outcome.unmarked)
+                      << " redriven letters the control topic does not say so: the next redrive will take them again\n";
+        std::cerr << "drover: the same command goes on where this one stopped\n";
+        return 1;
+    }
+    if (stopped() && outcome.jobs < found.choice.jobs) {
+        std::cerr << "drover: stopped; the same command goes on with the others\n";
+        return stopped_code;
+    }
+    return skipped > 0 ? skipped_code : 0;
+}
+
+int redrive(Arguments& arguments) {
+    const auto target = queue_target(arguments.queue);
+    if (!target) return complain(target.error());
+    RedriveRequest request{.filter = arguments.filter};
+    const auto since = moment_of("--since", arguments.since), until = moment_of("--until", arguments.until);
+    if (!since) return complain(since.error());
+    if (!until) return complain(until.error());
+    request.filter.since = *since;
+    request.filter.until = *until;
+    auto edit = edit_of(arguments.patch);
+    if (!edit) return complain(edit.error());
+    request.edit = std::move(*edit);
+    const auto rate = parse_rate(arguments.rate);
+    if (!rate && !arguments.rate.empty())
+        return complain(wrong("--rate must be a number of jobs such as 50/s, 10/m or 1/h, not " + arguments.rate));
+    if (target->queue) request.max_payload = target->queue->delivery.max_payload;
+
+    catch_interrupts();
+    const auto& topics = target->topics;
+    const auto admin = reach(*target, {topics.main, topics.dead_letters, topics.control});
+    if (!admin) return complain(admin.error());
+    auto lanes = lanes_of(*target, **admin);
+    if (!lanes) return complain(lanes.error());
+    request.lanes = std::move(*lanes);
+    const auto control = read_control(*target, **admin, now());
+    if (!control) return complain(control.error());
+    const auto found = look(*target, **admin, request, *control, arguments.limit);
+    if (!found) return complain(found.error());
+    if (stopped()) {
+        std::cerr << "drover: stopped before anything was redriven\n";
+        return stopped_code;
+    }
+    if (found->choice.letters.empty() && found->skipped == 0 && found->redriven_before == 0)
+        return complain({Error::Code::not_found,
+                         found->letters == 0
+                             ? topics.dead_letters + " holds no dead letter"
+                             : "of the " + with_thousands(found->letters) + " dead letters of " + target->name +
+                                   " none is what was asked for; 'drover dead list' tells what there is"});
+
+    auto redriver = Redriver::create(target->kafka, {.dead_letters = topics.dead_letters,
+                                                     .control = topics.control,
+                                                     .by = arguments.by,
+                                                     .per_second = rate,
+                                                     .stopped = stopped,
+                                                     .progress = [&](std::int64_t jobs) {
+                                                         std::cerr << "drover: " << with_thousands(jobs) << " of "
+                                                                   << jobs_text(found->choice.jobs) << '\n';
+                                                     }});
+    if (!redriver) return complain(redriver.error());
+    bool go_on = true;
+    std::set<std::string> told;  // of several letters of one job the first
+    const auto read = read_dead_letters(
+        *target, **admin, [&] { return !go_on || stopped(); },
+        [&](const LetterRecord& record, const DeadLetter& letter) {
+            if (!go_on || !found->choice.letters.contains({letter.partition, letter.offset})) return;
+            const RedriveDecision decision = decide_redrive(record, letter, request, nullptr, now());
+            const auto* job = std::get_if<RedrivenJob>(&decision);
+            if (job == nullptr) return;
+            const std::string job_run = job_run_of(letter);
+            if (!arguments.dry_run)
+                go_on = (*redriver)->send(record, *job, job_run);
+            else if (told.insert(job_run).second)
+                tell_what_would_happen(record, letter, *job);
+        });
+    if (arguments.dry_run) {
+        if (!read) return complain(read.error());
+        std::cout << jobs_text(found->choice.jobs) << " would be redriven; " << before_text(found->redriven_before)
+                  << ", " << with_thousands(found->skipped) << " would be skipped\n";
+        return found->skipped > 0 ? skipped_code : 0;
+    }
+    const int code = tell_outcome((*redriver)->finish(), *found, *target);
+    return read ? code : complain(read.error());
+}
+
+}  // namespace
+
+void add_redrive_command(CLI::App& dead, Chosen& chosen) {
+    CLI::App* command = dead.add_subcommand("redrive", "Put dead letters' jobs into the queue again");
+    const auto arguments = std::make_shared<Arguments>();
+    Arguments& to = *arguments;
+    add_queue_options(*command, to.queue);
+    command->add_option("--error", to.filter.errors, "Only of this error class; several are possible")
+        ->allow_extra_args(false);
+    command->add_option("--type", to.filter.type, "Only of this type of job");
+    command->add_option("--id", to.filter.jobs, "Only this job; several are possible")->allow_extra_args(false);
+    command->add_option("--since", to.since, "Only what failed at or after this time, or so long ago: 2h");
+    command->add_option("--until", to.until, "Only what failed before this time");
+    command->add_option("--limit", to.limit, "At most so many jobs")->check(CLI::PositiveNumber);
+    command->add_flag("--dry-run", to.dry_run, "Only tell what would happen");
+    command->add_option("--rate", to.rate, "At most so many jobs: 50/s, 10/m, 1/h");
+    command->add_option("--patch", to.patch, "A JSON patch (RFC 6902) of each payload, or @FILE");
+    add_by_option(*command, to.by);
+    command->footer(footer);
+    command->callback([&chosen, arguments] { chosen = [arguments] { return redrive(*arguments); }; });
+}
+
+}  // namespace drover::cli
