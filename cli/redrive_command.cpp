@@ -33,7 +33,7 @@ The exit code is
   0    every letter that was asked for has been redriven, now or before (with --dry-run: would be)
   1    Kafka cannot be reached or refused something, the queue's topics are missing, or no letter was asked for
   2    something about the input is wrong; nothing has been redriven
-  3    some letters were skipped, and told; the others have been redriven
+  3    some letters were skipped or not found, and told; the others have been redriven
   130  stopped by Ctrl-C)";
 
 constexpr int stopped_code = 130, skipped_code = 3;
@@ -107,16 +107,19 @@ struct Found {
     RedriveChoice choice;
     std::int64_t letters = 0;  // in the topic
     std::int64_t skipped = 0, redriven_before = 0;
+    std::set<std::string> unknown;  // ids that were asked for and have no dead letter
 };
 
 Result<Found> look(const QueueTarget& target, kafka::Admin& admin, const RedriveRequest& request,
                    const ControlLog& control, std::optional<std::int64_t> limit) {
     Found found;
+    found.unknown.insert(request.filter.jobs.begin(), request.filter.jobs.end());
     std::vector<RedriveCandidate> candidates;
     std::set<std::string> redriven_job_runs;
     const auto read =
         read_dead_letters(target, admin, stopped, [&](const LetterRecord& record, const DeadLetter& letter) {
             ++found.letters;
+            found.unknown.erase(letter.job_id);
             const LetterPlace place{letter.partition, letter.offset};
             const RedrivenMark* mark = control.redriven(place);
             if (mark != nullptr) redriven_job_runs.insert(job_run_of(letter));
@@ -131,6 +134,10 @@ Result<Found> look(const QueueTarget& target, kafka::Admin& admin, const Redrive
             }
         });
     if (!read) return tl::unexpected(read.error());
+    if (!stopped()) {
+        for (const std::string& id : found.unknown)
+            std::cerr << "drover: there is no dead letter of job " << one_line(id) << '\n';
+    }
     found.choice = choose(std::move(candidates), redriven_job_runs, limit);
     return found;
 }
@@ -170,7 +177,7 @@ int tell_outcome(const Redriver::Outcome& outcome, const Found& found, const Que
         std::cerr << "drover: stopped; the same command goes on with the others\n";
         return stopped_code;
     }
-    return skipped > 0 ? skipped_code : 0;
+    return skipped > 0 || !found.unknown.empty() ? skipped_code : 0;
 }
 
 int redrive(Arguments& arguments) {
@@ -180,6 +187,7 @@ int redrive(Arguments& arguments) {
     const auto since = moment_of("--since", arguments.since), until = moment_of("--until", arguments.until);
     if (!since) return complain(since.error());
     if (!until) return complain(until.error());
+    if (*since && *until && *since >= *until) return complain(wrong("--since must be before --until"));
     request.filter.since = *since;
     request.filter.until = *until;
     auto edit = edit_of(arguments.patch);
@@ -241,7 +249,7 @@ int redrive(Arguments& arguments) {
         if (!read) return complain(read.error());
         std::cout << jobs_text(found->choice.jobs) << " would be redriven; " << before_text(found->redriven_before)
                   << ", " << with_thousands(found->skipped) << " would be skipped\n";
-        return found->skipped > 0 ? skipped_code : 0;
+        return found->skipped > 0 || !found->unknown.empty() ? skipped_code : 0;
     }
     const int code = tell_outcome((*redriver)->finish(), *found, *target);
     return read ? code : complain(read.error());

@@ -280,7 +280,10 @@ def test_A14_cancel_writes_a_record_with_an_expiry_for_each_job(queue, drover):
 
 @pytest.mark.parametrize("arguments, code, says", [
     (("dead", "redrive", "--error", "NoSuch"), 1, "none is what was asked for"),
-    (("dead", "redrive", "--since", "1h", "--until", "2h"), 1, "none is what was asked for"),
+    (("dead", "redrive", "--until", "1h"), 1, "none is what was asked for"),
+    (("dead", "redrive", "--since", "1h", "--until", "2h"), 2, "--since must be before --until"),
+    (("dead", "redrive", "--id", "nobody"), 1, "there is no dead letter of job nobody"),
+    (("dead", "redrive", "--id", "there", "--id", "nobody", "--dry-run"), 3, "there is no dead letter of job nobody"),
     (("dead", "redrive", "--patch", "{}"), 2, "must be a JSON array"),
     (("dead", "redrive", "--patch", '[{"op": "add", "path": "to", "value": 1}]'), 2, "operation 1 of the patch: path"),
     (("dead", "redrive", "--patch", "@/nonexistent"), 2, "cannot read /nonexistent"),
