@@ -33,7 +33,7 @@ Result<void> write_control(const QueueTarget& target, const std::vector<jobqueue
     for (const jobqueue::ControlRecord& record : records) {
         const jobqueue::ControlMessage message = jobqueue::control_message(record);
         for (;;) {
-            const auto queued = (*writer)->produce(
+            auto queued = (*writer)->produce(
                 {.topic = target.topics.control, .key = message.key, .value = message.value, .headers = {}}, 0);
             if (queued) break;
             if (!queued.error().retryable) return queued;

@@ -75,10 +75,14 @@ Result<void> check_topics(kafka::Admin& admin, const QueueTarget& target, const 
     if (!found) return tl::unexpected(found.error());
     for (const std::string& topic : topics) {
         if (found->contains(topic)) continue;
-        std::string hint = "; 'drover run' and the operator make the topics of their queues";
+        std::string message = "there is no topic ";
+        message.append(topic).append(" at ").append(target.bootstrap());
+        message += "; 'drover run' and the operator make the topics of their queues";
         if (topic == target.topics.main && !target.queue)
-            hint += ". Is " + target.name + " the queue, and that its Kafka? -q takes NAME or NAMESPACE.NAME";
-        return failure(Error::Code::not_found, "there is no topic " + topic + " at " + target.bootstrap() + hint);
+            message.append(". Is ")
+                .append(target.name)
+                .append(" the queue, and that its Kafka? -q takes NAME or NAMESPACE.NAME");
+        return failure(Error::Code::not_found, std::move(message));
     }
     return {};
 }

@@ -119,7 +119,7 @@ Result<void> read_log(const Settings& settings, Admin& admin, const std::vector<
     LogReader reader(**fetcher);
     for (std::size_t i = 0; i < to_read->size(); ++i) {
         const Stretch& stretch = (*to_read)[i];
-        const auto started = reader.start(static_cast<Fetcher::Id>(i), stretch.partition, stretch.from);
+        auto started = reader.start(static_cast<Fetcher::Id>(i), stretch.partition, stretch.from);
         if (!started) return started;
     }
 
