@@ -130,7 +130,7 @@ TEST(LifecycleEvent, what_is_none_is_an_error_that_names_the_field) {
     const std::string good = written(completed("1"));
     std::string storage;
     ASSERT_TRUE(parse_lifecycle_event(good, storage));
-    const auto problem = [](json event) {
+    const auto problem = [](const json& event) {
         std::string buffer;
         const std::string text = event.dump();
         const auto read = parse_lifecycle_event(text, buffer);

@@ -231,8 +231,12 @@ TEST(BatchAnswer, A10_the_worst_of_several_outcomes_counts) {
     for (const char* order : {"done retry dead", "dead retry done", "retry dead done", "retry done dead"}) {
         std::string entries, word;
         for (std::istringstream words(order); words >> word;) {
-            entries += (entries.empty() ? "" : ",") + std::string("{\"id\":\"a\",\"outcome\":\"") + word +
-                       "\",\"result\":\"" + word + "\"}";
+            if (!entries.empty()) entries += ",";
+            entries.append(R"({"id":"a","outcome":")")
+                .append(word)
+                .append(R"(","result":")")
+                .append(word)
+                .append("\"}");
         }
         const Read answer("{\"results\":[" + entries + "]}", {"a"});
         EXPECT_EQ(answer.verdicts(), "dead ") << order;
