@@ -1,0 +1,37 @@
+// Follows the queue's control topic: who pauses it and which jobs are cancelled. Room: sidecar. Owner thread: the loop.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/jobqueue/control.h"
+#include "src/kafka/log_reader.h"
+
+namespace drover::sidecar {
+
+class ControlReader {
+public:
+    // `id` is a number of the fetcher's that nobody else uses.
+    ControlReader(kafka::Fetcher& fetcher, std::string topic, kafka::Fetcher::Id id);
+
+    bool reads(kafka::Fetcher::Id id) const { return log_.reads(id); }
+    // What has changed. Called when the fetcher has something of it.
+    std::vector<jobqueue::ControlChange> take(Time now);
+
+    // Everything that was in the topic when the sidecar started has been read.
+    bool caught_up() const { return log_.caught_up(); }
+    bool paused() const { return state_.paused(); }
+    bool is_cancelled(std::string_view job_id, Time now) const { return state_.is_cancelled(job_id, now); }
+    const std::string& trouble() const { return trouble_; }  // "" for none
+
+private:
+    kafka::LogReader log_;
+    kafka::Fetcher::Id id_;
+    jobqueue::ControlState state_;
+    std::string topic_;
+    std::string trouble_;
+    std::vector<kafka::Record> records_;
+};
+
+}  // namespace drover::sidecar

@@ -1,0 +1,199 @@
+#include "sidecar/letters.h"
+
+#include <algorithm>
+
+#include "src/telemetry/log.h"
+
+namespace drover::sidecar {
+namespace {
+
+using jobqueue::JobEvent;
+using jobqueue::LifecycleEvent;
+
+// In a producer's token, above the slot: what it was.
+constexpr std::uint64_t letter_flag = std::uint64_t{1} << 60;  // a retry or a dead letter
+constexpr std::uint64_t event_flag = std::uint64_t{1} << 61;   // an event that the engine waits for
+constexpr std::uint64_t told_flag = std::uint64_t{1} << 62;    // one that nobody waits for
+
+constexpr std::size_t max_result_bytes = 128 * 1024;
+
+}  // namespace
+
+Letters::Letters(const jobqueue::SidecarConfig& config, RecordSlots& slots, kafka::Producer& producer, Stats& stats)
+    : config_(config), slots_(slots), producer_(producer), stats_(stats), queue_(config.ns + "." + config.queue) {}
+
+void Letters::write(const action::WriteRetry& retry, Time now, std::vector<Event>& events) {
+    HeldJob& job = slots_[retry.slot];
+    const bool tried = retry.why == action::WriteRetry::Why::failed;
+    const jobqueue::AttemptRecord attempt{retry.attempts_made, now, config_.pod, retry.cause.error_class};
+    const auto headers = jobqueue::retry_headers(job.fields, job.headers, job.origin(), job.id, retry.attempts_made,
+                                                 retry.due_at, retry.cause, tried ? &attempt : nullptr);
+    job.writing = {};
+    produce(retry.slot, letter_flag,
+            {.topic = config_.retry_topics[retry.step].topic,
+             .key = job.record->key(),
+             .value = job.record->value(),
+             .headers = headers});
+    if (tried && tells_events()) {
+        LifecycleEvent event = event_of(job, JobEvent::retrying, now);
+        event.attempt = retry.attempts_made;
+        event.due_at = retry.due_at;
+        event.error_class = retry.cause.error_class;
+        event.error_status = retry.cause.status;
+        event.error_message = retry.cause.message;
+        tell(retry.slot, event);
+    }
+    finish(retry.slot, events);
+}
+
+void Letters::write(const action::WriteDeadLetter& letter, Time now, std::vector<Event>& events) {
+    HeldJob& job = slots_[letter.slot];
+    job.cause = letter.cause;
+    job.writing.begin();
+    if (!job.writing.letter_is_safe) {
+        const jobqueue::AttemptRecord attempt{letter.attempts_made, now, config_.pod, letter.cause.error_class};
+        // Too large even for that topic: the coordinates and the cause, without what the user sent.
+        const std::span<const FieldView> fields = letter.without_payload ? std::span<const FieldView>() : job.fields;
+        auto headers = jobqueue::dead_letter_headers(fields, job.headers, job.origin(), job.id, config_.group,
+                                                     letter.attempts_made, now, letter.cause,
+                                                     letter.tried ? &attempt : nullptr);
+        if (letter.without_payload) headers.push_back({std::string(jobqueue::header::payload_left_out), "true"});
+        produce(letter.slot, letter_flag,
+                {.topic = config_.dead_letter_topic,
+                 .key = letter.without_payload ? std::nullopt : job.record->key(),
+                 .value = letter.without_payload ? std::nullopt : job.record->value(),
+                 .headers = headers});
+    }
+    if (tells_events() && !job.writing.event_is_safe) {
+        LifecycleEvent event = event_of(job, JobEvent::failed, now);
+        event.attempt = letter.attempts_made;
+        event.error_class = letter.cause.error_class;
+        event.error_status = letter.cause.status;
+        event.error_message = letter.cause.message;
+        produce_event(letter.slot, event_flag, event);
+    }
+    finish(letter.slot, events);
+}
+
+void Letters::write(const action::WriteEvent& ended, Time now, std::vector<Event>& events) {
+    HeldJob& job = slots_[ended.slot];
+    job.writing.begin();
+    LifecycleEvent event = event_of(job, ended.cancelled ? JobEvent::cancelled : JobEvent::completed, now);
+    if (!ended.cancelled) {
+        event.busy = now - job.handed_over_at;
+        event.content_type = job.result_type;
+        if (ended.without_result || job.result.size() > max_result_bytes) {
+            event.result_left_out = job.result.size();
+        } else {
+            event.result = job.result;
+        }
+    }
+    produce_event(ended.slot, event_flag, event);
+    finish(ended.slot, events);
+}
+
+void Letters::tell_started(Slot slot, Time now) {
+    if (tells_events()) tell(slot, event_of(slots_[slot], JobEvent::started, now));
+}
+
+void Letters::tell_progress(Slot slot, const ProgressReport& report, Time now) {
+    if (!tells_events()) return;
+    LifecycleEvent event = event_of(slots_[slot], JobEvent::progressed, now);
+    event.percent = report.percent;
+    event.step = report.step;
+    event.message = report.message;
+    event.result = report.result;
+    tell(slot, event);
+}
+
+void Letters::tell_logs(Slot slot, std::string_view level, const ProgressGate::Logs& logs, Time now) {
+    if (!tells_events() || (logs.lines.empty() && logs.left_out == 0)) return;
+    std::string lines;
+    for (const std::string& line : logs.lines) lines += (lines.empty() ? "" : "\n") + line;
+    LifecycleEvent event = event_of(slots_[slot], JobEvent::log, now);
+    event.level = level;
+    event.message = lines;
+    event.lines_left_out = logs.left_out;
+    tell(slot, event);
+}
+
+bool Letters::delivered(const kafka::Delivery& delivery, std::vector<Event>& events) {
+    if ((delivery.token & told_flag) != 0) {
+        if (!delivery.outcome) ++stats_.events_left_out;
+        return true;
+    }
+    if ((delivery.token & (letter_flag | event_flag)) == 0) return false;
+    const Slot slot = static_cast<Slot>(delivery.token);
+    HeldJob::Writing& writing = slots_[slot].writing;
+    --writing.open;
+    if (delivery.outcome) {
+        ((delivery.token & letter_flag) != 0 ? writing.letter_is_safe : writing.event_is_safe) = true;
+    } else {
+        ++stats_.write_failures;
+        writing.failed = true;
+        writing.too_large |= delivery.outcome.error().code == Error::Code::too_large;
+        log::error("what became of a job is not written, trying again",
+                   {{"job", slots_[slot].id}, {"error", delivery.outcome.error().message}});
+    }
+    finish(slot, events);
+    return true;
+}
+
+LifecycleEvent Letters::event_of(const HeldJob& job, JobEvent state, Time now) const {
+    const jobqueue::Origin place = job.headers.original ? *job.headers.original : job.origin();
+    LifecycleEvent event{.queue = queue_,
+                         .job_id = job.id,
+                         .type = job.headers.type,
+                         .state = state,
+                         .run = job.headers.run,
+                         .attempt = job.attempt,
+                         .max_attempts = job.max_attempts,
+                         .at = now,
+                         .pod = config_.pod,
+                         .submitted_at = job.headers.submitted_at.value_or(place.timestamp),
+                         .topic = place.topic,
+                         .partition = place.partition,
+                         .offset = place.offset};
+    const auto labels = std::ranges::find(job.fields, std::string_view("drover-labels"), &FieldView::name);
+    if (labels != job.fields.end()) event.labels = labels->value;
+    return event;
+}
+
+void Letters::produce(Slot slot, std::uint64_t kind, const kafka::Message& message) {
+    HeldJob::Writing& writing = slots_[slot].writing;
+    const Result<void> queued = producer_.produce(message, kind | slot);
+    if (queued) {
+        ++writing.open;
+        return;
+    }
+    ++stats_.write_failures;
+    writing.failed = true;
+    writing.too_large |= queued.error().code == Error::Code::too_large;
+    log::error(
+        "what became of a job is not written, trying again",
+        {{"job", slots_[slot].id}, {"topic", std::string(message.topic)}, {"error", queued.error().message}});
+}
+
+void Letters::produce_event(Slot slot, std::uint64_t kind, const LifecycleEvent& event) {
+    jobqueue::write_lifecycle_event(event, max_result_bytes, event_);
+    produce(slot, kind, {.topic = config_.events_topic, .key = event.job_id, .value = event_, .headers = {}});
+}
+
+void Letters::tell(Slot slot, const LifecycleEvent& event) {
+    jobqueue::write_lifecycle_event(event, max_result_bytes, event_);
+    const Result<void> queued = producer_.produce(
+        {.topic = config_.events_topic, .key = event.job_id, .value = event_, .headers = {}}, told_flag | slot);
+    if (!queued) ++stats_.events_left_out;
+}
+
+void Letters::finish(Slot slot, std::vector<Event>& events) {
+    HeldJob::Writing& writing = slots_[slot].writing;
+    if (writing.open > 0) return;
+    if (writing.failed) {
+        events.emplace_back(event::WriteFailed{slot, writing.too_large});
+    } else {
+        events.emplace_back(event::Written{slot});
+    }
+}
+
+}  // namespace drover::sidecar

@@ -1,0 +1,55 @@
+// What the sidecar writes to Kafka about its jobs: retries and dead letters, and, where the queue has events, what
+// happens to each job. Room: sidecar. Owner thread: the loop.
+//
+// The engine waits for a job's end to be written: a dead letter and its event, a completed or cancelled job's event.
+// Whatever else is told about jobs is best effort: where Kafka does not take it, it is left out.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/core/delivery_engine.h"
+#include "sidecar/core/progress_gate.h"
+#include "sidecar/record_slots.h"
+#include "sidecar/stats.h"
+#include "src/jobqueue/lifecycle_event.h"
+#include "src/jobqueue/sidecar_config.h"
+#include "src/kafka/producer.h"
+
+namespace drover::sidecar {
+
+class Letters {
+public:
+    // All of them outlive it.
+    Letters(const jobqueue::SidecarConfig& config, RecordSlots& slots, kafka::Producer& producer, Stats& stats);
+
+    // A Written or WriteFailed of the slot follows: from delivered(), or at once in `events`.
+    void write(const action::WriteRetry& retry, Time now, std::vector<Event>& events);
+    void write(const action::WriteDeadLetter& letter, Time now, std::vector<Event>& events);
+    void write(const action::WriteEvent& event, Time now, std::vector<Event>& events);
+
+    void tell_started(Slot slot, Time now);
+    void tell_progress(Slot slot, const ProgressReport& report, Time now);
+    void tell_logs(Slot slot, std::string_view level, const ProgressGate::Logs& logs, Time now);
+
+    // True where the delivery was of one of ours.
+    bool delivered(const kafka::Delivery& delivery, std::vector<Event>& events);
+
+private:
+    bool tells_events() const { return !config_.events_topic.empty(); }
+    jobqueue::LifecycleEvent event_of(const HeldJob& job, jobqueue::JobEvent state, Time now) const;
+    void produce(Slot slot, std::uint64_t kind, const kafka::Message& message);
+    void produce_event(Slot slot, std::uint64_t kind, const jobqueue::LifecycleEvent& event);
+    void tell(Slot slot, const jobqueue::LifecycleEvent& event);
+    void finish(Slot slot, std::vector<Event>& events);
+
+    const jobqueue::SidecarConfig& config_;
+    RecordSlots& slots_;
+    kafka::Producer& producer_;
+    Stats& stats_;
+    std::string queue_;  // <namespace>.<name>
+    std::string event_;  // buffer
+};
+
+}  // namespace drover::sidecar

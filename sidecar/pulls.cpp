@@ -1,0 +1,52 @@
+#include "sidecar/pulls.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace drover::sidecar {
+
+void Pulls::add(std::size_t most, Time until, std::optional<Duration> lease_lasts, Reply reply) {
+    waiting_.push_back({most, until, lease_lasts, std::move(reply), {}});
+}
+
+std::size_t Pulls::demand() const {
+    std::size_t jobs = 0;
+    for (const Pull& pull : waiting_) jobs += pull.most - pull.items.size();
+    return jobs;
+}
+
+std::optional<Duration> Pulls::give(const BatchItem& item) {
+    for (Pull& pull : waiting_) {
+        if (pull.items.size() == pull.most) continue;
+        pull.items.push_back(item);
+        return pull.lease_lasts;
+    }
+    return std::nullopt;
+}
+
+void Pulls::answer(Time now) {
+    std::list<Pull> over;
+    for (auto pull = waiting_.begin(); pull != waiting_.end();) {
+        const auto next = std::next(pull);
+        if (!pull->items.empty() || pull->until <= now) over.splice(over.end(), waiting_, pull);
+        pull = next;
+    }
+    for (const Pull& pull : over) reply_to(pull);
+}
+
+void Pulls::answer_all() {
+    for (const Pull& pull : std::exchange(waiting_, {})) reply_to(pull);
+}
+
+std::optional<Time> Pulls::next_end() const {
+    if (waiting_.empty()) return std::nullopt;
+    return std::ranges::min_element(waiting_, {}, &Pull::until)->until;
+}
+
+void Pulls::reply_to(const Pull& pull) {
+    std::string jobs;
+    write_batch(pull.items, jobs);
+    pull.reply("{\"jobs\":" + jobs + "}");
+}
+
+}  // namespace drover::sidecar

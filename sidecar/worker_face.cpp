@@ -1,0 +1,165 @@
+// The sidecar, as far as the app talks to it about the jobs that it has in hand.
+#include <algorithm>
+#include <charconv>
+
+#include "sidecar/sidecar.h"
+#include "src/telemetry/log.h"
+
+namespace drover::sidecar {
+namespace {
+
+constexpr std::size_t most_cancelled_leases = 1000;
+
+Error gone(std::string_view job_id) {
+    return {.code = Error::Code::conflict,
+            .message = "job " + std::string(job_id) +
+                       " is not in hand by this lease: it has ended, its time was over, or somebody else has it now"};
+}
+
+// What stands behind the incarnation's dash.
+std::optional<Lease> parse_lease(std::string_view text, std::string_view incarnation) {
+    if (!text.starts_with(incarnation) || text.size() <= incarnation.size() + 1) return std::nullopt;
+    text.remove_prefix(incarnation.size() + 1);
+    Lease lease = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), lease, 16);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return lease;
+}
+
+}  // namespace
+
+Result<Slot> Sidecar::in_hand(std::string_view job_id, std::string_view text) const {
+    const std::optional<Lease> lease = parse_lease(text, incarnation_);
+    if (!lease) return tl::unexpected(gone(job_id));
+    const auto standing = engine_.standing(*lease);
+    if (!standing || slots_[standing->slot].id != job_id) return tl::unexpected(gone(job_id));
+    return standing->slot;
+}
+
+Result<Sidecar::Heard> Sidecar::heard(Slot slot) const {
+    const auto standing = engine_.standing(slots_[slot].lease);
+    if (!standing) return tl::unexpected(gone(slots_[slot].id));
+    return Heard{.draining = standing->leaving, .expires_at = standing->expires_at};
+}
+
+bool Sidecar::was_cancelled(std::string_view text) const {
+    const std::optional<Lease> lease = parse_lease(text, incarnation_);
+    return lease && std::ranges::find(cancelled_, *lease) != cancelled_.end();
+}
+
+Result<Sidecar::Heard> Sidecar::hear(request::Progress progress) {
+    const Result<Slot> slot = in_hand(progress.job_id, progress.lease);
+    if (!slot) return was_cancelled(progress.lease) ? Result<Heard>(Heard{.cancelled = true}) : tl::unexpected(slot.error());
+    const Time now = clock_.now();
+    if (const auto passes = gate_.report(*slot, std::move(progress), now)) letters_->tell_progress(*slot, *passes, now);
+    schedule_turn();
+    return heard(*slot);
+}
+
+Result<Sidecar::Heard> Sidecar::hear(request::Logs logs) {
+    const Result<Slot> slot = in_hand(logs.job_id, logs.lease);
+    if (!slot) return was_cancelled(logs.lease) ? Result<Heard>(Heard{.cancelled = true}) : tl::unexpected(slot.error());
+    const Time now = clock_.now();
+    letters_->tell_logs(*slot, logs.level, gate_.log(*slot, std::move(logs.lines), now), now);
+    return heard(*slot);
+}
+
+Result<Sidecar::Heard> Sidecar::hear(const request::Heartbeat& heartbeat) {
+    const Result<Slot> slot = in_hand(heartbeat.job_id, heartbeat.lease);
+    if (!slot) {
+        return was_cancelled(heartbeat.lease) ? Result<Heard>(Heard{.cancelled = true}) : tl::unexpected(slot.error());
+    }
+    handle(event::Renewed{slots_[*slot].lease, std::nullopt});
+    schedule_turn();
+    return heard(*slot);
+}
+
+Result<Sidecar::Heard> Sidecar::hear(request::Complete complete) {
+    const Result<Slot> slot = in_hand(complete.job_id, complete.lease);
+    if (!slot) return tl::unexpected(slot.error());
+    HeldJob& job = slots_[*slot];
+    if (!job.leased) return failure(Error::Code::conflict, "job " + job.id + " ends with the answer to its request");
+    job.result = std::move(complete.result);
+    job.result_type = std::move(complete.content_type);
+    stats_.worker_time.add(clock_.now() - job.handed_over_at);
+    hand_over_ends(*slot);
+    handle(event::Answered{job.lease, {.verdict = Outcome::Verdict::done}});
+    schedule_refill();
+    return Heard{};
+}
+
+Result<Sidecar::Heard> Sidecar::hear(const request::Fail& fail) {
+    const Result<Slot> slot = in_hand(fail.job_id, fail.lease);
+    if (!slot) return tl::unexpected(slot.error());
+    const HeldJob& job = slots_[*slot];
+    if (!job.leased) return failure(Error::Code::conflict, "job " + job.id + " ends with the answer to its request");
+    stats_.worker_time.add(clock_.now() - job.handed_over_at);
+    hand_over_ends(*slot);
+    const auto verdict = fail.retryable ? Outcome::Verdict::retry : Outcome::Verdict::dead;
+    handle(event::Answered{job.lease, reported(verdict, fail.error, fail.message, fail.retry_after)});
+    schedule_refill();
+    return Heard{};
+}
+
+Result<void> Sidecar::lease(const request::LeaseRequest& wanted, Pulls::Reply reply) {
+    if (config_.delivery.mode != jobqueue::Mode::pull) {
+        return failure(Error::Code::invalid, "the queue pushes its jobs: nothing can be leased (spec.delivery.mode: pull)");
+    }
+    if (draining_) {
+        reply(R"({"jobs":[],"drain":true})");
+        return {};
+    }
+    pulls_.add(static_cast<std::size_t>(wanted.max), clock_.now() + wanted.wait, wanted.lease, std::move(reply));
+    handle(event::Demanded{pulls_.demand()});
+    schedule_turn();
+    return {};
+}
+
+// What was kept back of a try goes before its end is told.
+void Sidecar::hand_over_ends(Slot slot) {
+    const ProgressGate::Rest rest = gate_.end(slot);
+    const Time now = clock_.now();
+    if (rest.report) letters_->tell_progress(slot, *rest.report, now);
+    if (rest.lines_left_out > 0) letters_->tell_logs(slot, "", {{}, rest.lines_left_out}, now);
+}
+
+// Pulls whose time is over, and progress whose time has come.
+void Sidecar::serve_worker_requests() {
+    const Time now = clock_.now();
+    if (const auto end = pulls_.next_end(); end && *end <= now) {
+        pulls_.answer(now);
+        handle(event::Demanded{pulls_.demand()});
+    }
+    for (const ProgressGate::Released& released : gate_.due(now)) {
+        letters_->tell_progress(released.slot, released.report, now);
+    }
+}
+
+void Sidecar::read_control() {
+    if (!control_) return;
+    const std::size_t others = static_cast<std::size_t>(
+        std::ranges::partition(readable_, [this](AssignmentId id) { return !control_->reads(id); }).begin() -
+        readable_.begin());
+    if (others == readable_.size()) return;
+    readable_.resize(others);
+    for (const jobqueue::ControlChange& change : control_->take(clock_.now())) {
+        const auto* cancelled = std::get_if<jobqueue::control_change::Cancelled>(&change);
+        if (cancelled == nullptr) continue;
+        for (const Slot slot : slots_.find(cancelled->job_id)) {
+            if (engine_.standing(slots_[slot].lease)) {
+                cancelled_.push_back(slots_[slot].lease);
+                if (cancelled_.size() > most_cancelled_leases) cancelled_.pop_front();
+            }
+            events_.emplace_back(event::Cancelled{slot});
+        }
+    }
+    const bool paused = config_.paused || !control_->caught_up() || control_->paused();
+    if (paused != paused_) {
+        paused_ = paused;
+        log::info(paused ? "paused" : "not paused", {});
+        events_.emplace_back(event::Paused{paused});
+    }
+    serve_events();
+}
+
+}  // namespace drover::sidecar
