@@ -23,8 +23,7 @@ namespace drover::sidecar {
 // - a pod says through a topic, once a second, whether jobs wait at it; what is said is heard within `hearing`;
 // - only the share of a pod that said "none" in the last 3 s (`fresh`) is borrowed;
 // - a pod that said so uses its share no more while another pod wants it. It takes it back by saying "some", and uses
-// it
-//   when all have heard: 1.25 s later at most, with an empty bucket;
+//   it when all have heard: 1.25 s later at most, beginning with an empty bucket;
 // - a partition that is new here counts, for its share and in reports, when what its last owner said about it has been
 //   corrected (after 1.25 s) or is stale.
 //

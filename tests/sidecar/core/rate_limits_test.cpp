@@ -164,6 +164,19 @@ TEST(QueueRate, A13_a_pod_whose_share_is_borrowed_starts_with_nothing_and_waits_
     EXPECT_TRUE(queue.take(start + 3s + QueueRate::hearing + 200ms));
 }
 
+TEST(QueueRate, A13_a_partition_that_is_new_here_counts_when_its_last_owner_s_report_is_corrected_or_stale) {
+    QueueRate queue({100, 1s});
+    queue.set_partitions(4, 12, start);
+    queue.demand(true, start);
+    EXPECT_EQ(queue.report_due(start), (QueueRate::Report{0, true}));
+    EXPECT_EQ(queue.next_at(start), start + 1250ms);
+    queue.heard("b", {6, false}, start - 100ms, start);  // it had two of them, and was killed
+    EXPECT_FALSE(queue.take(start + 2s));
+    EXPECT_EQ(queue.next_at(start + 2s), start + 2900ms);
+    EXPECT_EQ(queue.report_due(start + 2900ms), (QueueRate::Report{4, true}));
+    EXPECT_TRUE(queue.take(start + 3s));
+}
+
 // --- several pods ---
 
 constexpr Duration tick = 5ms;
