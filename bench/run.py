@@ -27,7 +27,7 @@ from embedded_broker import EmbeddedBroker  # noqa: E402
 from kafka_cluster import KafkaCluster  # noqa: E402
 from processes import reserve_ports  # noqa: E402
 
-PARTITIONS, BYTES, IN_FLIGHT = 12, 1024, 32
+PARTITIONS, BYTES, IN_FLIGHT = 12, 1024, 64
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -73,12 +73,16 @@ struct Counts {
     }
 };
 
+void send_all(int fd, std::string_view bytes) {
+    if (write(fd, bytes.data(), bytes.size()) < 0) std::perror("write");
+}
+
 void answer(int fd, std::string_view body) {
     char head[128];
     const int length = std::snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body.size());
     std::string all(head, static_cast<std::size_t>(length));
     all += body;
-    if (write(fd, all.data(), all.size()) < 0) std::perror("write");
+    send_all(fd, all);
 }
 
 std::size_t content_length(std::string_view head) {
@@ -128,12 +132,16 @@ int worker(int port) {
                 received.erase(fd);
                 continue;
             }
-            std::string& text = received[fd];
-            text.append(buffer.data(), static_cast<std::size_t>(size));
+            // Nearly always it is one request, and whole: then nothing is copied.
+            std::string& rest = received[fd];
+            const std::string_view read_now(buffer.data(), static_cast<std::size_t>(size));
+            std::string joined;
+            if (!rest.empty()) joined = std::move(rest) + std::string(read_now);
+            std::string_view text = joined.empty() ? read_now : std::string_view(joined);
             for (;;) {
                 const auto end = text.find("\r\n\r\n");
-                if (end == std::string::npos) break;
-                const std::string_view head(text.data(), end + 2);
+                if (end == std::string_view::npos) break;
+                const std::string_view head = text.substr(0, end + 2);
                 const std::size_t length = content_length(head);
                 if (text.size() < end + 4 + length) break;
                 if (head.starts_with("GET /stats")) {
@@ -144,11 +152,12 @@ int worker(int port) {
                     counts = Counts();
                     answer(fd, "{}");
                 } else {
-                    counts.add(std::string_view(text).substr(end + 4, length));
-                    answer(fd, "");
+                    counts.add(text.substr(end + 4, length));
+                    send_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
                 }
-                text.erase(0, end + 4 + length);
+                text.remove_prefix(end + 4 + length);
             }
+            rest.assign(text);
         }
     }
 }

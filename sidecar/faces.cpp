@@ -23,6 +23,7 @@ int status_of(const Error& error) {
     switch (error.code) {
         case Error::Code::invalid: return 400;
         case Error::Code::not_found: return 404;
+        case Error::Code::conflict: return 409;
         case Error::Code::too_large: return 413;
         default: return 503;
     }
@@ -44,6 +45,23 @@ void submit(Sidecar& sidecar, const std::string& queue, const http::Request& req
         accepted.headers.push_back({"location", "/v1/jobs/" + id});
         reply(std::move(accepted));
     });
+}
+
+http::Response to_response(const Result<Sidecar::Heard>& heard) {
+    if (!heard) return http::problem(status_of(heard.error()), "Not taken", heard.error().message);
+    json body{{"cancel", heard->cancelled}, {"drain", heard->draining}};
+    if (heard->expires_at != Time{}) body["expiresAt"] = format_rfc3339(heard->expires_at);
+    return http::json_response(200, body.dump());
+}
+
+void answer(Sidecar& sidecar, request::LeaseRequest& wanted, const http::Server::Reply& reply) {
+    const Result<void> waits =
+        sidecar.lease(wanted, [reply](std::string jobs) { reply(http::json_response(200, std::move(jobs))); });
+    if (!waits) reply(http::problem(status_of(waits.error()), "Nothing to lease", waits.error().message));
+}
+template <class About>
+void answer(Sidecar& sidecar, About& about, const http::Server::Reply& reply) {
+    reply(to_response(sidecar.hear(std::move(about))));
 }
 
 bool may_drain(const Sidecar& sidecar, const http::Request& request) {
@@ -71,10 +89,16 @@ Result<std::unique_ptr<http::Server>> listen_to_app(boost::asio::io_context& io,
                                                    6 * static_cast<std::size_t>(sidecar.config().delivery.max_payload));
     return http::Server::listen(
         io.get_executor(), options, [&sidecar](const http::Request& request, const http::Server::Reply& reply) {
-            const std::optional<std::string> queue = queue_of(request.path);
-            if (!queue) return reply(http::problem(404, "Not found", "the sidecar has no " + request.path));
-            if (request.method != "POST") return reply(http::problem(405, "Method not allowed", "jobs are POSTed"));
-            submit(sidecar, *queue, request, reply);
+            if (request.method != "POST") return reply(http::problem(405, "Method not allowed", "everything is POSTed"));
+            if (const std::optional<std::string> queue = queue_of(request.path)) {
+                return submit(sidecar, *queue, request, reply);
+            }
+            Result<WorkerRequest> asked = parse_worker_request(request.path, request.header("drover-lease"),
+                                                               request.header("content-type"), request.body, {});
+            if (!asked) {
+                return reply(http::problem(status_of(asked.error()), "Not understood", asked.error().message));
+            }
+            std::visit([&](auto& what) { answer(sidecar, what, reply); }, *asked);
         });
 }
 

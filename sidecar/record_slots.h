@@ -16,8 +16,23 @@ struct HeldJob {
     std::vector<FieldView> fields;        // of the record
     jobqueue::JobHeaders headers;
     std::string id;
+    int attempt = 0;  // of the last hand-over
+    int max_attempts = 0;
+    Lease lease = 0;
     Time handed_over_at{};
+    bool leased = false;         // in hand without an exchange: pulled, or accepted
+    std::uint32_t exchange = 0;  // of a batch
+    std::string result, result_type;
     jobqueue::Cause cause;  // of the dead letter that is being written
+
+    // Of what is being written about it.
+    struct Writing {
+        int open = 0;
+        bool letter_is_safe = false, event_is_safe = false;
+        bool failed = false, too_large = false;
+        void begin() { failed = too_large = false; }  // what is safe stays so
+    };
+    Writing writing;
 
     jobqueue::Origin origin() const {
         return {record->topic(), record->partition(), record->offset(), record->timestamp()};
@@ -33,12 +48,24 @@ public:
         }
         const Slot slot = free_.back();
         free_.pop_back();
-        jobs_[slot].record = std::move(record);
+        HeldJob& job = jobs_[slot];
+        job.record = std::move(record);
+        job.writing = {};
+        job.leased = false;
+        job.result.clear();
         return slot;
     }
     void release(Slot slot) {
         jobs_[slot].record.reset();
         free_.push_back(slot);
+    }
+    // Those of this id that are not settled.
+    std::vector<Slot> find(std::string_view id) const {
+        std::vector<Slot> found;
+        for (Slot slot = 0; slot < jobs_.size(); ++slot) {
+            if (jobs_[slot].record && jobs_[slot].id == id) found.push_back(slot);
+        }
+        return found;
     }
     HeldJob& operator[](Slot slot) { return jobs_[slot]; }
     const HeldJob& operator[](Slot slot) const { return jobs_[slot]; }

@@ -6,6 +6,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "src/jobqueue/priorities.h"
 #include "src/telemetry/log.h"
 
 namespace drover::sidecar {
@@ -24,10 +25,16 @@ EngineConfig engine_config(const jobqueue::SidecarConfig& config) {
     engine.ordering = config.delivery.ordering;
     engine.retry = config.retry;
     for (const auto& retry : config.retry_topics) engine.retry_steps.push_back(retry.step);
+    engine.pulled = config.delivery.mode == jobqueue::Mode::pull;
     engine.concurrency = config.delivery.concurrency;
+    engine.batch_max_size = config.delivery.batch_max_size;
+    engine.batch_max_wait = config.delivery.batch_max_wait;
+    engine.lanes = std::max<std::size_t>(config.lanes.size(), 1);
+    engine.terminal_events = !config.events_topic.empty();
     engine.timeout = config.delivery.timeout;
+    engine.max_drain = config.delivery.max_drain;
     engine.commit_interval = config.commit_interval;
-    engine.paused = config.paused;
+    engine.paused = config.paused || !config.control_topic.empty();  // until that has been read
     return engine;
 }
 
@@ -41,17 +48,18 @@ void append_hex(std::string& text, std::uint64_t number) {
     text.append(digits, std::to_chars(std::begin(digits), std::end(digits), number, 16).ptr);
 }
 
-WorkerAnswer to_worker_answer(const http::Answer& answer) {
-    static constexpr WorkerAnswer::Kind kinds[] = {WorkerAnswer::Kind::response,  WorkerAnswer::Kind::refused,
-                                                   WorkerAnswer::Kind::cut,       WorkerAnswer::Kind::malformed,
-                                                   WorkerAnswer::Kind::too_large, WorkerAnswer::Kind::aborted};
-    return {.kind = kinds[static_cast<std::size_t>(answer.kind)],
-            .status = answer.status,
-            .retry_after = answer.retry_after,
-            .outcome = answer.outcome,
-            .error = answer.error,
-            .body = answer.body,
-            .detail = answer.detail};
+// The lanes, most urgent first.
+std::vector<jobqueue::SidecarLane> lanes_of(const jobqueue::SidecarConfig& config) {
+    if (!config.lanes.empty()) return config.lanes;
+    return {{std::string(jobqueue::normal_lane), config.topic, config.group}};
+}
+
+// Of a job of this priority: the lane of that name, or the next less urgent one that the queue has.
+std::size_t lane_for(const jobqueue::SidecarConfig& config, std::string_view priority) {
+    const std::size_t rank = jobqueue::priority_rank(priority);
+    std::size_t lane = 0;
+    while (lane + 1 < config.lanes.size() && jobqueue::lane_rank(config.lanes[lane].lane).value_or(0) < rank) ++lane;
+    return lane;
 }
 
 }  // namespace
@@ -72,21 +80,24 @@ Sidecar::Sidecar(boost::asio::io_context& io, jobqueue::SidecarConfig config)
       timer_(io),
       drain_limit_(io),
       engine_(engine_config(config_), random_number()),
-      headers_(config_.queue, "/drover/" + config_.ns + "/" + config_.queue) {
+      exchanges_(config_, slots_) {
     append_hex(incarnation_, random_number());
     lease_ = incarnation_ + "-";
+    paused_ = config_.paused || !config_.control_topic.empty();
 }
 
 Sidecar::~Sidecar() {
     client_.reset();
     subscriptions_.clear();
+    control_.reset();
     fetched_.clear();
     slots_ = RecordSlots();  // a record must not outlive the fetcher
     kafka_ready_.release();  // the wake-up closes its own descriptor
 }
 
 Result<void> Sidecar::connect() {
-    const int topics = 1 + static_cast<int>(config_.retry_topics.size());
+    const auto lanes = lanes_of(config_);
+    const int topics = static_cast<int>(lanes.size() + config_.retry_topics.size());
     auto fetcher = kafka::Fetcher::create(
         config_.kafka, {.expected_partitions = config_.partitions * topics, .group = config_.group}, wakeup_);
     if (!fetcher) return tl::unexpected(fetcher.error());
@@ -94,8 +105,13 @@ Result<void> Sidecar::connect() {
     auto producer = kafka::Producer::create(config_.kafka, wakeup_);
     if (!producer) return tl::unexpected(producer.error());
     producer_ = std::move(*producer);
+    letters_ = std::make_unique<Letters>(config_, slots_, *producer_, stats_);
+    if (!config_.control_topic.empty()) {
+        control_ = std::make_unique<ControlReader>(*fetcher_, config_.control_topic, ++next_assignment_);
+    }
 
-    const auto join = [this](const std::string& group, std::map<std::string, Duration> steps) -> Result<void> {
+    const auto join = [this](const std::string& group, std::map<std::string, Duration> steps,
+                             std::size_t lane) -> Result<void> {
         kafka::GroupOptions options{.group = group};
         for (const auto& [topic, step] : steps) options.topics.push_back(topic);
         options.session_timeout = std::chrono::ceil<std::chrono::milliseconds>(config_.session_timeout);
@@ -106,14 +122,18 @@ Result<void> Sidecar::connect() {
         auto member = kafka::GroupMember::join(config_.kafka, options, wakeup_);
         if (!member) return tl::unexpected(member.error());
         subscriptions_.push_back(
-            std::make_unique<Subscription>(std::move(*member), *fetcher_, std::move(steps), next_assignment_));
+            std::make_unique<Subscription>(std::move(*member), *fetcher_, std::move(steps), lane, next_assignment_));
         return {};
     };
-    if (Result<void> joined = join(config_.group, {{config_.topic, Duration{0}}}); !joined) return joined;
+    for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
+        if (Result<void> joined = join(lanes[lane].group, {{lanes[lane].topic, Duration{0}}}, lane); !joined)
+            return joined;
+    }
     if (!config_.retry_topics.empty()) {
         std::map<std::string, Duration> steps;
         for (const auto& retry : config_.retry_topics) steps.emplace(retry.topic, retry.step);
-        if (Result<void> joined = join(config_.retry_group, std::move(steps)); !joined) return joined;
+        if (Result<void> joined = join(config_.retry_group, std::move(steps), lane_for(config_, "")); !joined)
+            return joined;
     }
     client_ = http::JobClient::create(
         io_.get_executor(), {.port = static_cast<std::uint16_t>(config_.delivery.port), .path = config_.delivery.path},
@@ -154,6 +174,7 @@ void Sidecar::turn() {
     poll_producer();
     poll_groups();
     take_records();
+    serve_worker_requests();
     const std::optional<Time> wakeup = engine_.next_wakeup();
     if (wakeup && *wakeup <= clock_.now()) handle(event::Tick{});
     set_timer();
@@ -175,7 +196,9 @@ void Sidecar::log_worker() {
 // Wakes at the engine's time or a little before, never after.
 void Sidecar::set_timer() {
     const Time now = clock_.now();
-    const Time at = std::min(now + longest_sleep, engine_.next_wakeup().value_or(Time::max()));
+    const Time at =
+        std::min({now + longest_sleep, engine_.next_wakeup().value_or(Time::max()),
+                  pulls_.next_end().value_or(Time::max()), gate_.next_due().value_or(Time::max())});
     if (now < timer_at_ && timer_at_ <= at) return;
     timer_at_ = at;
     timer_.expires_after(std::max(at - now, Duration{0}));
@@ -191,16 +214,9 @@ void Sidecar::poll_producer() {
             submit.mapped()(delivery.outcome);
             continue;
         }
-        const Slot slot = static_cast<Slot>(delivery.token);
-        if (delivery.outcome) {
-            handle(event::Written{slot});
-        } else {
-            ++stats_.write_failures;
-            log::error("retry or dead letter not written, trying again",
-                       {{"job", slots_[slot].id}, {"error", delivery.outcome.error().message}});
-            handle(event::WriteFailed{slot, delivery.outcome.error().code == Error::Code::too_large});
-        }
+        letters_->delivered(delivery, events_);
     }
+    serve_events();
     for (const kafka::ClientError& trouble : producer_->troubles()) {
         log::error("trouble with the producer", {{"error", trouble.error.message}, {"broker", trouble.broker}});
     }
@@ -220,6 +236,7 @@ void Sidecar::poll_groups() {
 void Sidecar::take_records() {
     const std::size_t known = readable_.size();
     fetcher_->ready(readable_);
+    read_control();
     for (std::size_t i = known; i < readable_.size();) {  // one that is in the list already needs no second place
         if (std::find(readable_.begin(), readable_.begin() + static_cast<std::ptrdiff_t>(i), readable_[i]) ==
             readable_.begin() + static_cast<std::ptrdiff_t>(i)) {
@@ -254,12 +271,13 @@ void Sidecar::take_records() {
 
 // True when there may be more.
 bool Sidecar::take_from(AssignmentId assignment) {
+    Subscription* const subscription = holder(assignment);
     fetched_.clear();
     const bool more = fetcher_->take(assignment, engine_.room(assignment), fetched_);
     if (!fetched_.empty()) kafka_trouble_.clear();  // set again below by what is still wrong
     for (kafka::Fetcher::Fetched& item : fetched_) {
         if (auto* record = std::get_if<kafka::Record>(&item)) {
-            events_.emplace_back(arrived(assignment, std::move(*record)));
+            events_.emplace_back(arrived(*subscription, assignment, std::move(*record)));
         } else if (const auto* end = std::get_if<kafka::Fetcher::ReachedEnd>(&item)) {
             events_.emplace_back(event::ReachedEnd{assignment, end->offset});
         } else if (const auto* failed = std::get_if<kafka::Fetcher::Failed>(&item)) {
@@ -270,7 +288,7 @@ bool Sidecar::take_from(AssignmentId assignment) {
                 "the committed offset does not exist any more: jobs may have been deleted unread; going on at the "
                 "first that exists",
                 {{"error", gone->message}});
-            if (Subscription* subscription = holder(assignment)) subscription->restart_at_earliest(assignment, events_);
+            subscription->restart_at_earliest(assignment, events_);
             serve_events();
             return false;
         }
@@ -279,7 +297,8 @@ bool Sidecar::take_from(AssignmentId assignment) {
     return more;
 }
 
-event::Arrived Sidecar::arrived(AssignmentId assignment, kafka::Record record) {
+// In a slot, its headers read.
+event::Arrived Sidecar::arrived(const Subscription& subscription, AssignmentId assignment, kafka::Record record) {
     ++stats_.received;
     const Slot slot = slots_.keep(std::move(record));
     HeldJob& job = slots_[slot];
@@ -312,6 +331,13 @@ event::Arrived Sidecar::arrived(AssignmentId assignment, kafka::Record record) {
                                        std::to_string(config_.delivery.max_payload)});
     }
     job.id = jobqueue::job_id(job.headers, job.fields, job.origin());
+    job.attempt = arrived.attempts_made;
+    job.max_attempts = arrived.max_attempts.value_or(config_.retry.max_attempts);
+    if (!job.headers.id.empty()) {
+        arrived.fingerprint = fingerprint(job.headers.id, job.headers.run, job.headers.attempts_made, job.headers.hops);
+    }
+    if (subscription.retries() && config_.lanes.size() > 1) arrived.lane = lane_for(config_, job.headers.priority);
+    arrived.cancelled = control_ && control_->is_cancelled(job.id, clock_.now());
     return arrived;
 }
 
@@ -330,6 +356,12 @@ void Sidecar::serve_events() {
         for (Action& action : engine_.step(std::move(events_[i]), now)) {
             std::visit([this](auto& what) { perform(what); }, action);
         }
+        // What one step has given goes together, while the records that it refers to are there.
+        exchanges_.flush(*client_);
+        if (!given_leases_.empty()) {
+            pulls_.answer(now);
+            given_leases_.clear();
+        }
     }
     events_.clear();
     handling_ = false;
@@ -340,60 +372,32 @@ void Sidecar::perform(action::HandOver& hand_over) {
     HeldJob& job = slots_[hand_over.slot];
     ++stats_.handed_over;
     job.handed_over_at = clock_.now();
+    job.attempt = hand_over.attempt;
+    job.max_attempts = hand_over.max_attempts;
+    job.lease = hand_over.lease;
     if (hand_over.attempt == 1) stats_.wait.add(std::max(Duration{0}, job.handed_over_at - job.record->timestamp()));
-    const std::optional<std::string_view> value = job.record->value();
     lease_.resize(incarnation_.size() + 1);  // after the incarnation and its dash
     append_hex(lease_, hand_over.lease);
-    client_->send(hand_over.lease,
-                  headers_.build({.fields = job.fields,
-                                  .headers = job.headers,
-                                  .record = job.origin(),
-                                  .id = job.id,
-                                  .key = job.record->key(),
-                                  .null_value = !value,
-                                  .attempt = hand_over.attempt,
-                                  .max_attempts = hand_over.max_attempts,
-                                  .lease = lease_}),
-                  value.value_or(std::string_view()));
+    if (config_.delivery.mode == jobqueue::Mode::push) {
+        exchanges_.hand_over(*client_, hand_over, lease_);
+    } else {
+        job.leased = true;
+        const std::string& lease = given_leases_.emplace_back(lease_);
+        if (const auto lasts = pulls_.give(batch_item(job, lease))) {
+            events_.emplace_back(event::Renewed{hand_over.lease, *lasts});
+        }
+    }
+    letters_->tell_started(hand_over.slot, job.handed_over_at);
 }
 
-void Sidecar::perform(action::Abort& abort) { client_->abort(abort.lease); }
-
-void Sidecar::perform(action::WriteRetry& retry) {
-    const HeldJob& job = slots_[retry.slot];
-    const jobqueue::AttemptRecord attempt{retry.attempts_made, clock_.now(), config_.pod, retry.cause.error_class};
-    const bool tried = retry.why == action::WriteRetry::Why::failed;
-    const auto headers = jobqueue::retry_headers(job.fields, job.headers, job.origin(), job.id, retry.attempts_made,
-                                                 retry.due_at, retry.cause, tried ? &attempt : nullptr);
-    produce_letter(retry.slot, {.topic = config_.retry_topics[retry.step].topic,
-                                .key = job.record->key(),
-                                .value = job.record->value(),
-                                .headers = headers});
+void Sidecar::perform(action::Abort& abort) {
+    if (!slots_[static_cast<Slot>(abort.lease)].leased) return exchanges_.abort(*client_, abort.lease, events_);
+    events_.emplace_back(event::Answered{abort.lease, {.verdict = Outcome::Verdict::aborted}});
 }
 
-void Sidecar::perform(action::WriteDeadLetter& letter) {
-    HeldJob& job = slots_[letter.slot];
-    job.cause = letter.cause;
-    const jobqueue::AttemptRecord attempt{letter.attempts_made, clock_.now(), config_.pod, letter.cause.error_class};
-    // Too large even for that topic: the coordinates and the cause, without what the user sent.
-    const std::span<const FieldView> fields = letter.without_payload ? std::span<const FieldView>() : job.fields;
-    const auto headers =
-        jobqueue::dead_letter_headers(fields, job.headers, job.origin(), job.id, config_.group, letter.attempts_made,
-                                      clock_.now(), letter.cause, letter.tried ? &attempt : nullptr);
-    produce_letter(letter.slot, {.topic = config_.dead_letter_topic,
-                                 .key = letter.without_payload ? std::nullopt : job.record->key(),
-                                 .value = letter.without_payload ? std::nullopt : job.record->value(),
-                                 .headers = headers});
-}
+void Sidecar::perform(action::WriteRetry& retry) { letters_->write(retry, clock_.now(), events_); }
 
-void Sidecar::produce_letter(Slot slot, const kafka::Message& message) {
-    const Result<void> queued = producer_->produce(message, slot);
-    if (queued) return;
-    ++stats_.write_failures;
-    log::error("retry or dead letter not written, trying again",
-               {{"job", slots_[slot].id}, {"topic", std::string(message.topic)}, {"error", queued.error().message}});
-    handle(event::WriteFailed{slot, queued.error().code == Error::Code::too_large});
-}
+void Sidecar::perform(action::WriteDeadLetter& letter) { letters_->write(letter, clock_.now(), events_); }
 
 void Sidecar::count_dead_letter(const HeldJob& job) {
     ++stats_.dead_lettered;
@@ -412,9 +416,12 @@ void Sidecar::count_dead_letter(const HeldJob& job) {
     log::warn("job dead-lettered", {{"job", job.id}, {"error", job.cause.error_class}, {"cause", job.cause.message}});
 }
 
+void Sidecar::perform(action::WriteEvent& event) { letters_->write(event, clock_.now(), events_); }
+
 void Sidecar::perform(action::Settled& settled) {
     switch (settled.how) {
         case action::Settled::How::completed: ++stats_.completed; break;
+        case action::Settled::How::cancelled: ++stats_.cancelled; break;
         case action::Settled::How::retried: ++stats_.retried; break;
         case action::Settled::How::dead_lettered: count_dead_letter(slots_[settled.slot]); break;
         case action::Settled::How::moved: ++stats_.moved; break;
@@ -457,13 +464,19 @@ Subscription* Sidecar::holder(AssignmentId assignment) {
 
 // --- the app
 
-void Sidecar::answered(http::JobClient::Token lease, const http::Answer& answer) {
+void Sidecar::answered(http::JobClient::Token token, const http::Answer& answer) {
     const Time now = clock_.now();
-    Outcome outcome = classify(to_worker_answer(answer), now);
-    if (outcome.verdict != Outcome::Verdict::not_delivered && outcome.verdict != Outcome::Verdict::aborted) {
-        stats_.worker_time.add(now - slots_[static_cast<Slot>(lease & 0xffff'ffff)].handed_over_at);
+    const std::size_t before = events_.size();
+    exchanges_.answered(token, answer, now, events_);
+    for (std::size_t i = before; i < events_.size(); ++i) {
+        const auto* answered = std::get_if<event::Answered>(&events_[i]);
+        if (answered == nullptr) continue;
+        const Slot slot = static_cast<Slot>(answered->lease);
+        const Outcome::Verdict verdict = answered->outcome.verdict;
+        if (verdict == Outcome::Verdict::not_delivered || verdict == Outcome::Verdict::aborted) continue;
+        stats_.worker_time.add(now - slots_[slot].handed_over_at);
+        hand_over_ends(slot);
     }
-    events_.emplace_back(event::Answered{lease, std::move(outcome)});
     schedule_refill();
 }
 
@@ -474,7 +487,8 @@ void Sidecar::probed(bool reachable) {
 
 void Sidecar::submit(const std::string& queue, const jobqueue::Submission& job, Submitted done) {
     const auto known = config_.queue_topics.find(queue);
-    const std::string topic = known != config_.queue_topics.end() ? known->second : config_.ns + "." + queue;
+    std::string topic = known != config_.queue_topics.end() ? known->second : config_.ns + "." + queue;
+    if (topic == config_.topic && !config_.lanes.empty()) topic = config_.lanes[lane_for(config_, job.priority)].topic;
     const std::uint64_t token = submit_flag | next_submit_++;
     const auto headers = jobqueue::submission_headers(job, clock_.now());
     const Result<void> queued =
@@ -496,6 +510,7 @@ void Sidecar::drain(std::function<void()> drained) {
     drained_.push_back(std::move(drained));
     if (draining_) return;
     draining_ = true;
+    pulls_.answer_all();
     drain_limit_.expires_after(config_.delivery.timeout + drain_grace);
     drain_limit_.async_wait([this](boost::system::error_code error) {
         if (error) return;
@@ -522,7 +537,9 @@ Stats Sidecar::stats() const {
     stats.worker_reachable = engine_.worker_reachable();
     stats.joined = std::ranges::all_of(subscriptions_, [](const auto& each) { return each->joined(); });
     stats.drained = is_drained_;
+    stats.paused = paused_;
     stats.trouble = kafka_trouble_;
+    if (control_ && !control_->trouble().empty()) stats.trouble = control_->trouble();
     if (const std::optional<BlockedKey> blocked = engine_.blocked_key()) {
         const HeldJob& job = slots_[blocked->slot];
         stats.blocked_job = "job " + job.id + ", key " + std::string(job.record->key().value_or("(none)")) + ": " +

@@ -4,6 +4,7 @@
 // Owner thread: the one that runs `io`. Nothing here blocks it.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,12 +15,17 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "sidecar/control_reader.h"
 #include "sidecar/core/delivery_engine.h"
-#include "sidecar/hand_over_headers.h"
+#include "sidecar/core/progress_gate.h"
+#include "sidecar/exchanges.h"
+#include "sidecar/letters.h"
 #include "sidecar/loop_clock.h"
+#include "sidecar/pulls.h"
 #include "sidecar/record_slots.h"
 #include "sidecar/stats.h"
 #include "sidecar/subscription.h"
+#include "sidecar/worker_requests.h"
 #include "src/http/job_client.h"
 #include "src/jobqueue/sidecar_config.h"
 #include "src/jobqueue/submission.h"
@@ -42,6 +48,20 @@ public:
     using Submitted = std::function<void(Result<kafka::Acknowledged>)>;
     void submit(const std::string& queue, const jobqueue::Submission& job, Submitted done);
 
+    // What the app says or asks about a job that it has in hand. `conflict`: it has it no longer.
+    struct Heard {
+        bool cancelled = false;  // nobody wants the job any more
+        bool draining = false;   // it is to be finished soon: another pod gets it otherwise
+        Time expires_at{};
+    };
+    Result<Heard> hear(request::Progress progress);
+    Result<Heard> hear(request::Logs logs);
+    Result<Heard> hear(const request::Heartbeat& heartbeat);
+    Result<Heard> hear(request::Complete complete);
+    Result<Heard> hear(const request::Fail& fail);
+    // `invalid` where the app does not pull. `{"jobs":[…]}`, once there are some, or the wait is over.
+    Result<void> lease(const request::LeaseRequest& wanted, Pulls::Reply reply);
+
     std::string new_job_id();
     Stats stats() const;
     const jobqueue::SidecarConfig& config() const { return config_; }
@@ -62,7 +82,9 @@ private:
     void poll_groups();
     void take_records();
     bool take_from(AssignmentId assignment);
-    event::Arrived arrived(AssignmentId assignment, kafka::Record record);  // in a slot, its headers read
+    event::Arrived arrived(const Subscription& subscription, AssignmentId assignment, kafka::Record record);
+    void read_control();
+    void serve_worker_requests();
     void log_worker();
     void set_timer();
 
@@ -72,13 +94,18 @@ private:
     void perform(action::Abort& action);
     void perform(action::WriteRetry& action);
     void perform(action::WriteDeadLetter& action);
+    void perform(action::WriteEvent& action);
     void perform(action::Settled& action);
     void perform(action::Commit& action);
     void perform(action::Detach& action);
     void perform(action::Release& action);
     void perform(action::Probe& action);
     void perform(action::Drained& action);
-    void produce_letter(Slot slot, const kafka::Message& message);
+    // A job that the app has in hand by this lease, as the app wrote both.
+    Result<Slot> in_hand(std::string_view job_id, std::string_view lease) const;
+    Result<Heard> heard(Slot slot) const;
+    bool was_cancelled(std::string_view lease) const;
+    void hand_over_ends(Slot slot);
     void count_dead_letter(const HeldJob& job);
     Subscription* holder(AssignmentId assignment);
     void finish_drain();
@@ -93,12 +120,18 @@ private:
 
     DeliveryEngine engine_;
     RecordSlots slots_;  // outlived by what its records came from: see the order below
-    HandOverHeaders headers_;
+    Exchanges exchanges_;
+    Pulls pulls_;
+    std::deque<std::string> given_leases_;  // that pulls_ refers to
+    ProgressGate gate_;
     std::string incarnation_;  // of this process, in leases
     std::string lease_;        // as the app sees the last one: incarnation, dash, number
 
     std::unique_ptr<kafka::Fetcher> fetcher_;
     std::unique_ptr<kafka::Producer> producer_;
+    std::unique_ptr<Letters> letters_;
+    std::unique_ptr<ControlReader> control_;  // nothing: the queue has no control topic
+    std::deque<Lease> cancelled_;             // the last ones that were in hand
     std::vector<std::unique_ptr<Subscription>> subscriptions_;
     AssignmentId next_assignment_ = 0;
     std::unique_ptr<http::JobClient> client_;
@@ -111,6 +144,7 @@ private:
     bool refill_scheduled_ = false;
     Time timer_at_{};  // when timer_ fires
     bool worker_was_reachable_ = false;
+    bool paused_ = false;
 
     std::unordered_map<std::uint64_t, Submitted> submits_;
     std::uint64_t next_submit_ = 0;

@@ -21,13 +21,16 @@ constexpr Count counts[] = {
     {"received", &Stats::received, "drover_records_received_total", "Records taken from Kafka"},
     {"handedOver", &Stats::handed_over, "drover_job_attempts_total", "Jobs handed to the worker, every try counted"},
     {"completed", &Stats::completed, "drover_jobs_completed_total", "Jobs that the worker completed"},
+    {"cancelled", &Stats::cancelled, "drover_jobs_cancelled_total", "Jobs that somebody took back"},
     {"retried", &Stats::retried, "drover_jobs_retried_total", "Failed tries that will be repeated"},
     {"deadLettered", &Stats::dead_lettered, "drover_jobs_dead_lettered_total", "Jobs moved to the dead-letter topic"},
     {"moved", &Stats::moved, "drover_jobs_moved_total", "Waiting jobs moved to another retry step"},
     {"repeated", &Stats::repeated, "drover_jobs_repeated_total", "Records of finished jobs, not handed over again"},
     {"dropped", &Stats::dropped, "drover_jobs_dropped_total", "Waiting jobs left to another sidecar"},
     {"writeFailures", &Stats::write_failures, "drover_write_failures_total",
-     "Retries and dead letters not written, tried again"},
+     "Retries, dead letters and ends of jobs not written, tried again"},
+    {"eventsLeftOut", &Stats::events_left_out, "drover_events_left_out_total",
+     "Events about jobs on their way that Kafka did not take"},
 };
 
 }  // namespace
@@ -43,6 +46,7 @@ std::string to_json(const Stats& stats) {
     body["partitions"] = stats.partitions;
     body["workerReachable"] = stats.worker_reachable;
     body["joined"] = stats.joined;
+    body["paused"] = stats.paused;
     body["drained"] = stats.drained;
     body["trouble"] = stats.trouble;
     body["blockedJob"] = stats.blocked_job;
@@ -68,6 +72,7 @@ Result<Stats> stats_from_json(std::string_view text) {
         stats.partitions = body.at("partitions");
         stats.worker_reachable = body.at("workerReachable");
         stats.joined = body.at("joined");
+        stats.paused = body.at("paused");
         stats.drained = body.at("drained");
         stats.trouble = body.at("trouble");
         stats.blocked_job = body.at("blockedJob");
@@ -95,6 +100,7 @@ std::string to_metrics(const Stats& stats, const std::string& ns, const std::str
     gauge("drover_jobs_in_flight", "Jobs that the worker has in hand", static_cast<double>(stats.in_flight));
     gauge("drover_jobs_held", "Jobs in memory that wait for their turn or their time", static_cast<double>(stats.held));
     gauge("drover_partitions", "Partitions that this sidecar holds", static_cast<double>(stats.partitions));
+    gauge("drover_paused", "1 while nothing is handed over because somebody paused the queue", stats.paused ? 1 : 0);
     gauge("drover_worker_reachable", "1 when the worker's port answers", stats.worker_reachable ? 1 : 0);
     for (const auto& [quantile, q] : {std::pair{"0.5", 0.5}, {"0.9", 0.9}, {"0.99", 0.99}}) {
         telemetry::Labels at = labels;

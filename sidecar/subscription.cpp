@@ -25,8 +25,12 @@ std::string names_of(std::vector<kafka::TopicPartition> partitions) {
 }  // namespace
 
 Subscription::Subscription(std::unique_ptr<kafka::GroupMember> member, kafka::Fetcher& fetcher,
-                           std::map<std::string, Duration> steps, AssignmentId& next_assignment)
-    : member_(std::move(member)), fetcher_(fetcher), steps_(std::move(steps)), next_assignment_(next_assignment) {}
+                           std::map<std::string, Duration> steps, std::size_t lane, AssignmentId& next_assignment)
+    : member_(std::move(member)),
+      fetcher_(fetcher),
+      steps_(std::move(steps)),
+      lane_(lane),
+      next_assignment_(next_assignment) {}
 
 void Subscription::poll(Time now, std::vector<Event>& events) {
     now_ = now;
@@ -168,7 +172,7 @@ void Subscription::start(const kafka::TopicPartition& partition, Owned& owned, s
                          std::int64_t committed, jobqueue::CommitMetadata metadata, std::vector<Event>& events) {
     owned.id = ++next_assignment_;
     partitions_by_id_.emplace(owned.id, partition);
-    events.emplace_back(event::Assigned{owned.id, committed, std::move(metadata), steps_.at(partition.topic)});
+    events.emplace_back(event::Assigned{owned.id, committed, std::move(metadata), steps_.at(partition.topic), lane_});
     if (const Result<void> started = fetcher_.start(owned.id, partition, offset); !started) {
         log::error(
             "partition cannot be fetched",

@@ -5,6 +5,7 @@
 //                     → Revoking: fetching stops, the engine finishes and commits → Release → back to the group
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,10 +19,10 @@ namespace drover::sidecar {
 
 class Subscription {
 public:
-    // `steps`: the topics, each with its retry step; zero for a main topic. `next_assignment` is shared by all
-    // subscriptions of a sidecar.
+    // `steps`: the topics, each with its retry step; zero for a lane's topic, and then `lane` is which. `next_assignment`
+    // is shared by all subscriptions of a sidecar.
     Subscription(std::unique_ptr<kafka::GroupMember> member, kafka::Fetcher& fetcher,
-                 std::map<std::string, Duration> steps, AssignmentId& next_assignment);
+                 std::map<std::string, Duration> steps, std::size_t lane, AssignmentId& next_assignment);
 
     // What the group said since the last call, as events for the engine.
     void poll(Time now, std::vector<Event>& events);
@@ -38,6 +39,7 @@ public:
     void close();
     bool closed() const { return closed_; }
     bool joined() const { return joined_; }
+    bool retries() const { return std::ranges::any_of(steps_, [](const auto& each) { return each.second > Duration{0}; }); }
     std::size_t held() const { return partitions_by_id_.size(); }
     const kafka::TopicPartition* partition(AssignmentId assignment) const;
     const std::string& trouble() const { return trouble_; }  // the last that the group reported, "" when it is well
@@ -64,6 +66,7 @@ private:
     std::unique_ptr<kafka::GroupMember> member_;
     kafka::Fetcher& fetcher_;
     std::map<std::string, Duration> steps_;
+    std::size_t lane_;
     AssignmentId& next_assignment_;
     std::map<kafka::TopicPartition, Owned> partitions_;
     std::map<AssignmentId, kafka::TopicPartition> partitions_by_id_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 
 namespace drover::sidecar {
 namespace {
@@ -14,6 +15,8 @@ using How = action::Settled::How;
 constexpr Duration first_probe_backoff = 20ms, longest_probe_backoff = 250ms;
 constexpr Duration first_write_backoff = 100ms, longest_write_backoff = 5s;
 constexpr std::size_t most_taken_at_once = 32;
+// A member that is given no partition of a lane hears nothing of it.
+constexpr Duration longest_look_into_lanes = 3s;
 // Fetching stops at three quarters of what the map has room for; attempts and counters take at most a quarter.
 constexpr std::size_t map_bytes_limit = jobqueue::max_commit_metadata_bytes / 4 * 3 * 3 / 4 * 3 / 4;
 
@@ -25,6 +28,13 @@ constexpr std::size_t map_bytes_limit = jobqueue::max_commit_metadata_bytes / 4 
 Slot slot_of(Lease lease) { return static_cast<Slot>(lease & 0xffff'ffff); }
 std::uint32_t handovers_of(Lease lease) { return static_cast<std::uint32_t>(lease >> 32); }
 Lease lease_of(Slot slot, std::uint32_t handovers) { return static_cast<Lease>(handovers) << 32 | slot; }
+
+// Each lane gets twice what the next one gets, where one below has waited long.
+std::vector<int> lane_weights(std::size_t lanes) {
+    std::vector<int> weights;
+    for (std::size_t lane = 0; lane < lanes; ++lane) weights.push_back(1 << (lanes - 1 - lane));
+    return weights;
+}
 
 Duration backoff(Duration first, Duration longest, int failures) {
     return std::min(longest, first * (std::int64_t{1} << std::clamp(failures - 1, 0, 20)));
@@ -38,13 +48,20 @@ Time whole_millis(Time time) { return std::chrono::ceil<std::chrono::millisecond
 DeliveryEngine::Partition::Partition(const event::Assigned& assigned)
     : tracker(assigned.committed, assigned.metadata.finished),
       retry_step(assigned.retry_step),
+      lane(assigned.lane),
       busy_micros(assigned.metadata.busy_micros),
       completions(assigned.metadata.completions) {
     for (const auto& [offset, made, due_at] : assigned.metadata.attempts) retries[offset] = {made, due_at};
 }
 
 DeliveryEngine::DeliveryEngine(EngineConfig config, std::uint64_t seed)
-    : config_(std::move(config)), random_state_(seed), allowed_(config_.concurrency), paused_(config_.paused) {}
+    : config_(std::move(config)),
+      random_state_(seed),
+      ready_(lane_weights(config_.lanes)),
+      lanes_known_(config_.lanes <= 1),
+      allowed_(config_.concurrency),
+      worker_(config_.pulled ? Worker::reachable : Worker::unknown),
+      paused_(config_.paused) {}
 
 std::span<Action> DeliveryEngine::step(Event event, Time now) {
     now_ = std::max(now_, now);
@@ -66,6 +83,10 @@ std::optional<Time> DeliveryEngine::next_wakeup() const {
     if (in_flight_ > 0) at = std::min(at, next_expiry_);
     if (worker_ == Worker::unreachable && !draining_) at = std::min(at, probe_at_);
     if (dirty_ > 0) at = std::min(at, next_commit_);
+    if (ready_.size() > 0 && !lanes_known_) at = std::min(at, lanes_known_at_);
+    if (ready_.size() > 0 && config_.batch_max_wait > Duration{0}) {
+        at = std::min(at, std::max(ready_since_ + config_.batch_max_wait, now_ + 1ms));
+    }
     if (at == Time::max()) return std::nullopt;
     return at;
 }
@@ -76,10 +97,22 @@ std::size_t DeliveryEngine::room(AssignmentId assignment) const {
     if (found == partitions_.end() || found->second.revoking) return 0;
     const Partition& partition = found->second;
     if (is_full(partition)) return 0;
-    return std::min({ready_limit() - ready_.size(), config_.held_jobs - partition.held_jobs, most_taken_at_once});
+    const std::size_t ready = ready_.size(partition.lane);
+    if (ready >= ready_limit()) return 0;
+    return std::min({ready_limit() - ready, config_.held_jobs - partition.held_jobs, most_taken_at_once});
 }
 
-bool DeliveryEngine::has_room() const { return !draining_ && ready_.size() < ready_limit(); }
+bool DeliveryEngine::has_room() const { return !draining_ && ready_.size() < config_.lanes * ready_limit(); }
+
+std::optional<DeliveryEngine::Standing> DeliveryEngine::standing(Lease lease) const {
+    const Slot slot = slot_of(lease);
+    if (slot >= jobs_.size()) return std::nullopt;
+    const Job& job = jobs_[slot];
+    if (job.state != State::in_flight || job.handovers != handovers_of(lease) || job.aborted) return std::nullopt;
+    const Partition* partition = partition_of(job);
+    if (partition == nullptr) return std::nullopt;
+    return Standing{slot, job.expires_at, is_leaving(*partition)};
+}
 
 std::optional<BlockedKey> DeliveryEngine::blocked_key() const {
     if (config_.ordering == jobqueue::Ordering::none) return std::nullopt;
@@ -101,6 +134,7 @@ std::optional<BlockedKey> DeliveryEngine::blocked_key() const {
 
 void DeliveryEngine::on(event::Assigned& assigned) {
     if (!partitions_.try_emplace(assigned.assignment, assigned).second) broken("an assignment's number came twice");
+    if (!lanes_known_) lanes_known_at_ = std::min(lanes_known_at_, now_ + longest_look_into_lanes);
 }
 
 void DeliveryEngine::on(event::Revoking& revoking) {
@@ -109,6 +143,7 @@ void DeliveryEngine::on(event::Revoking& revoking) {
     found->second.revoking = true;
     ++revoking_;
     drop_waiting(revoking.assignment);
+    hurry(revoking.assignment);
 }
 
 void DeliveryEngine::on(event::Lost& lost) {
@@ -140,10 +175,13 @@ void DeliveryEngine::on(event::Arrived& arrived) {
         return;
     }
     Partition& partition = found->second;
+    partition.seen = true;
     const std::int64_t committable = partition.tracker.committable();
     const OffsetTracker::Receipt receipt = partition.tracker.received(arrived.offset);
     if (partition.tracker.committable() != committable) mark_dirty(partition);
-    if (receipt != OffsetTracker::Receipt::fresh) {
+    const bool was_seen = arrived.fingerprint && !partition.window.add(*arrived.fingerprint);
+    if (receipt != OffsetTracker::Receipt::fresh || was_seen) {
+        if (receipt == OffsetTracker::Receipt::fresh && partition.tracker.finish(arrived.offset)) mark_dirty(partition);
         actions_.emplace_back(action::Settled{arrived.slot, How::repeated});
         return;
     }
@@ -152,6 +190,7 @@ void DeliveryEngine::on(event::Arrived& arrived) {
               .assignment = arrived.assignment,
               .offset = arrived.offset,
               .bytes = arrived.bytes,
+              .lane = arrived.lane.value_or(partition.lane),
               .handovers = job.handovers,
               .attempts_made = std::max(arrived.attempts_made, 0),
               .max_attempts = std::max(arrived.max_attempts.value_or(config_.retry.max_attempts), 1),
@@ -165,6 +204,7 @@ void DeliveryEngine::on(event::Arrived& arrived) {
     }
     ++partition.unsettled;
     enter(arrived.slot, State::parked);
+    if (arrived.cancelled) return end(arrived.slot, true);
     if (arrived.unfit) return bury(arrived.slot, std::move(*arrived.unfit), false);
     if (job.attempts_made >= job.max_attempts) {
         return bury(arrived.slot,
@@ -183,9 +223,15 @@ void DeliveryEngine::on(event::Arrived& arrived) {
     offer(arrived.slot);
 }
 
+void DeliveryEngine::on(event::Finished& finished) {
+    const auto found = partitions_.find(finished.assignment);
+    if (found != partitions_.end()) found->second.window.add(finished.fingerprint);
+}
+
 void DeliveryEngine::on(event::ReachedEnd& end) {
     const auto found = partitions_.find(end.assignment);
     if (found == partitions_.end()) return;
+    found->second.seen = true;
     OffsetTracker& tracker = found->second.tracker;
     const std::int64_t committable = tracker.committable();
     tracker.reached_end(end.offset);
@@ -193,10 +239,10 @@ void DeliveryEngine::on(event::ReachedEnd& end) {
 }
 
 void DeliveryEngine::on(event::Answered& answered) {
+    Job* const answered_for = leased_out(answered.lease);
+    if (answered_for == nullptr) return;
+    Job& job = *answered_for;
     const Slot slot = slot_of(answered.lease);
-    if (slot >= jobs_.size()) return;
-    Job& job = jobs_[slot];
-    if (job.state != State::in_flight || job.handovers != handovers_of(answered.lease)) return;
 
     const Duration busy = now_ - job.handed_over_at;
     job.busy += busy;
@@ -208,6 +254,7 @@ void DeliveryEngine::on(event::Answered& answered) {
         return give_back(slot);
     }
     if (outcome.verdict == Verdict::aborted && !job.aborted) return give_back(slot);
+    if (outcome.verdict == Verdict::aborted && job.leave_by && now_ >= *job.leave_by) return settle(slot, How::dropped);
 
     probe_backoff_ = Duration{0};
     partition->busy_micros += static_cast<std::uint64_t>(busy.count());
@@ -215,7 +262,8 @@ void DeliveryEngine::on(event::Answered& answered) {
     if (outcome.verdict == Verdict::done || outcome.verdict == Verdict::dead) {  // the app keeps up
         allowed_ = std::min<double>(config_.concurrency, allowed_ + 1 / allowed_);
     }
-    if (outcome.verdict == Verdict::done) return settle(slot, How::completed);
+    if (outcome.verdict == Verdict::done) return end(slot, false);
+    if (job.cancelled) return end(slot, true);
     if (outcome.overloaded && job.handed_over_at >= lowered_at_) {  // once for all that were in flight together
         allowed_ = std::max(1.0, allowed_ / 2);
         lowered_at_ = now_;
@@ -234,11 +282,50 @@ void DeliveryEngine::on(event::Answered& answered) {
     fail(slot, std::move(outcome));
 }
 
+void DeliveryEngine::on(event::Accepted& accepted) {
+    Job* const job = leased_out(accepted.lease);
+    if (job == nullptr || job->aborted) return;
+    job->leased = true;
+    expire(*job, now_ + job->timeout);
+    const Partition* partition = partition_of(*job);
+    if (partition != nullptr && is_leaving(*partition)) hurry(job->assignment);
+}
+
+void DeliveryEngine::on(event::Renewed& renewed) {
+    Job* const job = leased_out(renewed.lease);
+    if (job == nullptr || job->aborted) return;
+    expire(*job, now_ + renewed.lasts.value_or(job->timeout));
+}
+
+void DeliveryEngine::on(event::Cancelled& cancelled) {
+    if (cancelled.slot >= jobs_.size()) return;
+    Job& job = jobs_[cancelled.slot];
+    switch (job.state) {
+        case State::in_flight:
+            job.cancelled = true;
+            if (!job.aborted) abort(cancelled.slot);
+            return;
+        case State::delayed: delayed_.erase({job.wake_at, cancelled.slot}); return end(cancelled.slot, true);
+        case State::ready:
+            ready_.drop_if([&](Slot slot) { return slot == cancelled.slot; });
+            return end(cancelled.slot, true);
+        case State::parked: return end(cancelled.slot, true);
+        case State::free:
+        case State::writing:
+        case State::write_waits: return;  // its letter is on its way: who reads that will find it cancelled
+    }
+}
+
+void DeliveryEngine::on(event::Demanded& demanded) { demanded_ = demanded.jobs; }
+
 void DeliveryEngine::on(event::Written& written) {
     if (written.slot >= jobs_.size()) return;
     Job& job = jobs_[written.slot];
     if (job.state != State::writing) return;
     if (partition_of(job) == nullptr) return settle(written.slot, How::dropped);
+    if (const auto* event = std::get_if<action::WriteEvent>(&job.letter)) {
+        return settle(written.slot, event->cancelled ? How::cancelled : How::completed);
+    }
     const auto* retried = std::get_if<action::WriteRetry>(&job.letter);
     if (retried == nullptr) return settle(written.slot, How::dead_lettered);
     settle(written.slot, retried->why == action::WriteRetry::Why::failed ? How::retried : How::moved);
@@ -256,10 +343,14 @@ void DeliveryEngine::on(event::WriteFailed& failed) {
                          .message = "the retry topic takes no record of this size: " + retry->cause.message},
                         retry->why != action::WriteRetry::Why::not_due);
         }
-        auto& letter = std::get<action::WriteDeadLetter>(job.letter);
-        if (!letter.without_payload) {
-            letter.without_payload = true;
-            return write(failed.slot, std::move(letter));
+        if (auto* event = std::get_if<action::WriteEvent>(&job.letter); event != nullptr && !event->without_result) {
+            event->without_result = true;
+            return write(failed.slot, *event);
+        }
+        auto* letter = std::get_if<action::WriteDeadLetter>(&job.letter);
+        if (letter != nullptr && !letter->without_payload) {
+            letter->without_payload = true;
+            return write(failed.slot, std::move(*letter));
         }
     }
     ++job.write_failures;
@@ -292,7 +383,10 @@ void DeliveryEngine::on(event::Paused& paused) { paused_ = paused.paused; }
 void DeliveryEngine::on(event::Drain&) {
     if (draining_) return;
     draining_ = true;
-    for (const auto& [id, partition] : partitions_) drop_waiting(id);
+    for (const auto& [id, partition] : partitions_) {
+        drop_waiting(id);
+        hurry(id);
+    }
 }
 
 // --- what happens to a job
@@ -302,6 +396,18 @@ bool DeliveryEngine::retries_in_place() const { return stays_in_order() || confi
 DeliveryEngine::Partition* DeliveryEngine::partition_of(const Job& job) {
     const auto found = partitions_.find(job.assignment);
     return found == partitions_.end() ? nullptr : &found->second;
+}
+
+const DeliveryEngine::Partition* DeliveryEngine::partition_of(const Job& job) const {
+    const auto found = partitions_.find(job.assignment);
+    return found == partitions_.end() ? nullptr : &found->second;
+}
+
+DeliveryEngine::Job* DeliveryEngine::leased_out(Lease lease) {
+    const Slot slot = slot_of(lease);
+    if (slot >= jobs_.size()) return nullptr;
+    Job& job = jobs_[slot];
+    return job.state == State::in_flight && job.handovers == handovers_of(lease) ? &job : nullptr;
 }
 
 // One partition that stands still must not take the others' memory.
@@ -333,7 +439,12 @@ void DeliveryEngine::enter(Slot slot, State state) {
         }
     }
     if (state == State::in_flight) ++in_flight_;
-    if (job.state == State::in_flight) --in_flight_;
+    if (job.state == State::in_flight) {
+        --in_flight_;
+        if (const auto batch = exchanges_.find(job.exchange); batch != exchanges_.end() && --batch->second == 0) {
+            exchanges_.erase(batch);
+        }
+    }
     writing_ += static_cast<std::size_t>(static_cast<int>(written(state)) - static_cast<int>(written(job.state)));
     job.state = state;
 }
@@ -361,7 +472,8 @@ void DeliveryEngine::offer(Slot slot) {
                                               action::WriteRetry::Why::not_due});
     }
     enter(slot, State::ready);
-    ready_.push_back(slot);
+    if (ready_.size() == 0) ready_since_ = now_;
+    ready_.push_back(job.lane, slot, now_);
 }
 
 void DeliveryEngine::delay(Slot slot, State state, Time until) {
@@ -379,8 +491,14 @@ void DeliveryEngine::detach(Slot slot) {
 // The app cannot have seen it: first in line again.
 void DeliveryEngine::give_back(Slot slot) {
     if (is_leaving(*partition_of(jobs_[slot]))) return settle(slot, How::dropped);
+    if (jobs_[slot].cancelled) return end(slot, true);
     enter(slot, State::ready);
-    ready_.push_front(slot);
+    ready_.push_front(jobs_[slot].lane, slot, now_);
+}
+
+void DeliveryEngine::end(Slot slot, bool cancelled) {
+    if (config_.terminal_events) return write(slot, action::WriteEvent{slot, cancelled});
+    settle(slot, cancelled ? How::cancelled : How::completed);
 }
 
 void DeliveryEngine::fail(Slot slot, Outcome&& outcome) {
@@ -444,11 +562,11 @@ void DeliveryEngine::next_in_sequence(Partition& partition, Slot slot) {
     const auto sequence = partition.sequences.find(*jobs_[slot].sequence);
     if (sequence == partition.sequences.end()) return;  // dropped by a revoke
     auto& jobs = sequence->second.jobs;
-    if (jobs.front() != slot) broken("a job settled before its turn");
-    jobs.pop_front();
+    const bool had_its_turn = jobs.front() == slot;  // else it was cancelled
+    std::erase(jobs, slot);
     if (jobs.empty()) {
         partition.sequences.erase(sequence);
-    } else {
+    } else if (had_its_turn && jobs_[jobs.front()].state == State::parked) {
         offer(jobs.front());
     }
 }
@@ -457,7 +575,7 @@ void DeliveryEngine::next_in_sequence(Partition& partition, Slot slot) {
 void DeliveryEngine::drop_waiting(AssignmentId assignment) {
     Partition& partition = partitions_.at(assignment);
     partition.sequences.clear();
-    std::erase_if(ready_, [&](Slot slot) { return jobs_[slot].assignment == assignment; });
+    ready_.drop_if([&](Slot slot) { return jobs_[slot].assignment == assignment; });
     for (Slot slot = 0; slot < jobs_.size(); ++slot) {
         const Job& job = jobs_[slot];
         if (job.assignment != assignment) continue;
@@ -513,6 +631,20 @@ void DeliveryEngine::abort(Slot slot) {
     actions_.emplace_back(action::Abort{lease_of(slot, jobs_[slot].handovers)});
 }
 
+void DeliveryEngine::expire(Job& job, Time at) {
+    job.expires_at = std::min({at, job.deadline.value_or(at), job.leave_by.value_or(at)});
+    next_expiry_ = std::min(next_expiry_, job.expires_at);
+}
+
+// Leased jobs could take as long as their leases are renewed: another pod gets them instead, at no cost.
+void DeliveryEngine::hurry(AssignmentId assignment) {
+    for (Job& job : jobs_) {
+        if (job.assignment != assignment || job.state != State::in_flight || !job.leased || job.leave_by) continue;
+        job.leave_by = now_ + config_.max_drain;
+        expire(job, job.expires_at);
+    }
+}
+
 void DeliveryEngine::abort_expired() {
     if (in_flight_ == 0) next_expiry_ = Time::max();
     if (now_ < next_expiry_) return;
@@ -536,25 +668,61 @@ void DeliveryEngine::probe_worker() {
     }
 }
 
+bool DeliveryEngine::may_hand_over() {
+    if (draining_ || paused_ || worker_ != Worker::reachable) return false;
+    if (!lanes_known_) {  // else the first one that is read goes first, whatever its lane
+        std::vector<bool> known(config_.lanes, false);
+        bool all = true;
+        for (const auto& [id, partition] : partitions_) {
+            if (partition.retry_step == Duration{0} && partition.lane < known.size()) known[partition.lane] = true;
+            all = all && (partition.seen || partition.retry_step > Duration{0});
+        }
+        lanes_known_ = now_ >= lanes_known_at_ || (all && std::ranges::all_of(known, std::identity()));
+    }
+    return lanes_known_;
+}
+
+// It is worth sending: full, or its first job has waited long enough.
+bool DeliveryEngine::batch_is_due() const {
+    return ready_.size() >= static_cast<std::size_t>(config_.batch_max_size) ||
+           now_ >= ready_since_ + config_.batch_max_wait;
+}
+
 void DeliveryEngine::hand_over() {
-    if (draining_ || paused_ || worker_ != Worker::reachable) return;
-    while (!ready_.empty() && in_flight_ < static_cast<std::size_t>(allowed_)) {
-        const Slot slot = ready_.front();
-        ready_.pop_front();
+    if (ready_.size() == 0 || !may_hand_over()) return;
+    const bool batches = config_.batch_max_size > 1 && !config_.pulled;
+    const auto allowed = static_cast<std::size_t>(allowed_);
+    Exchange batch = 0;
+    int in_batch = 0;
+    while (ready_.size() > 0) {
+        if (config_.pulled && demanded_ == 0) return;
+        if (in_batch == 0 && (batches ? exchanges_.size() : in_flight_) >= allowed) return;
+        if (batches && in_batch == 0 && !batch_is_due()) return;
+        const Slot slot = *ready_.pop(now_);
         Job& job = jobs_[slot];
         if (job.deadline && *job.deadline <= now_) {
             offer(slot);
             continue;
         }
+        if (batches) {
+            if (in_batch == 0) batch = last_exchange_ = std::max<Exchange>(last_exchange_ + 1, 1);
+            ++exchanges_[batch];
+            if (++in_batch == config_.batch_max_size) {
+                in_batch = 0;
+                ready_since_ = now_;
+            }
+        }
+        if (config_.pulled) --demanded_;
         enter(slot, State::in_flight);
         ++job.handovers;
+        job.exchange = batch;
+        job.leased = config_.pulled;
         job.aborted = false;
+        job.leave_by.reset();
         job.handed_over_at = now_;
-        job.expires_at = now_ + job.timeout;
-        if (job.deadline) job.expires_at = std::min(job.expires_at, *job.deadline);
-        next_expiry_ = std::min(next_expiry_, job.expires_at);
+        expire(job, now_ + job.timeout);
         actions_.emplace_back(
-            action::HandOver{slot, lease_of(slot, job.handovers), job.attempts_made + 1, job.max_attempts});
+            action::HandOver{slot, lease_of(slot, job.handovers), job.attempts_made + 1, job.max_attempts, batch});
     }
 }
 

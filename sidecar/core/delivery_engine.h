@@ -6,12 +6,16 @@
 //
 //   Arrived ─► held ──────────► ready ─► in flight ─► (Answered) ─► settled: completed
 //              (not due yet, or   ▲          │
-//              behind its key)    │          ├─► writing a retry or dead letter ─► (Written) ─► settled
+//              behind its key)    │          ├─► writing a letter ─► (Written) ─► settled
 //                                 └──────────┴─► held again: retried in its place, or the app was not there
 //
 // Every Arrived slot is Settled exactly once; until then its record must be kept, and from then on the slot may be used
 // again. Every HandOver is answered by exactly one Answered, an Abort of it too (its verdict is then `aborted`).
 // An assignment's number is used once, so it is its epoch: events that name one that is gone change nothing.
+//
+// A hand-over is an exchange: one request of ours that one answer ends. Where jobs go in batches, several HandOvers of
+// one step have the same exchange. A *leased* job outlives its exchange: the app pulled it, or answered that it works
+// on it (Accepted). It stays in flight until its Answered, and no longer than its lease, which the app renews.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +31,11 @@
 #include <variant>
 #include <vector>
 
+#include "sidecar/core/finished_window.h"
 #include "sidecar/core/offset_tracker.h"
 #include "sidecar/core/outcome.h"
+#include "sidecar/core/ready_lanes.h"
+#include "sidecar/core/slot.h"
 #include "src/base/time.h"
 #include "src/jobqueue/commit_metadata.h"
 #include "src/jobqueue/resource.h"
@@ -37,15 +44,20 @@
 namespace drover::sidecar {
 
 using AssignmentId = std::uint32_t;
-using Slot = std::uint32_t;
 using Lease = std::uint64_t;  // of one hand-over: never used twice
 
 struct EngineConfig {
     jobqueue::Ordering ordering = jobqueue::Ordering::none;
     jobqueue::RetryPolicy retry;
     std::vector<Duration> retry_steps;  // of the retry topics, ascending; empty: every retry waits in its place
-    int concurrency = 8;
+    bool pulled = false;                // the app asks for jobs, and is not called
+    int concurrency = 8;                // exchanges at once; of leased jobs, jobs
+    int batch_max_size = 1;
+    Duration batch_max_wait{0};    // how long the first job of a batch waits for others
+    std::size_t lanes = 1;         // 0 is the most urgent
+    bool terminal_events = false;  // a job's end is written before it is finished
     Duration timeout = std::chrono::seconds(30);
+    Duration max_drain = std::chrono::seconds(30);  // how long leased jobs have when their partition goes
     Duration commit_interval = std::chrono::milliseconds(100);
     std::size_t held_bytes = 16 * 1024 * 1024;  // records kept in memory beside those in flight, over all partitions
     std::size_t held_jobs = 1024;               // per partition
@@ -57,7 +69,8 @@ struct Assigned {
     AssignmentId assignment = 0;
     std::int64_t committed = 0;
     jobqueue::CommitMetadata metadata;
-    Duration retry_step{0};  // of the topic; zero: the main topic
+    Duration retry_step{0};  // of the topic; zero: the main topic or a lane's
+    std::size_t lane = 0;    // of a lane's topic
 };
 // Finish, commit, then Release follows.
 struct Revoking {
@@ -78,7 +91,15 @@ struct Arrived {
     std::optional<Duration> timeout;
     std::optional<Time> due_at, deadline;
     Time appended_at{};                      // the record's timestamp
+    std::optional<std::size_t> lane;         // where it is not its partition's
+    std::optional<Fingerprint> fingerprint;  // of this try, where the job has an id of its own
+    bool cancelled = false;                  // before it came
     std::unique_ptr<jobqueue::Cause> unfit;  // set: to the dead letters with it, without a try
+};
+// A job below the committed offset, read back: this try of it was finished.
+struct Finished {
+    AssignmentId assignment = 0;
+    Fingerprint fingerprint = 0;
 };
 struct ReachedEnd {
     AssignmentId assignment = 0;
@@ -87,6 +108,23 @@ struct ReachedEnd {
 struct Answered {
     Lease lease = 0;
     Outcome outcome;
+};
+// The exchange is over, and the job goes on: the app answers later, by its lease.
+struct Accepted {
+    Lease lease = 0;
+};
+// The app still works on it.
+struct Renewed {
+    Lease lease = 0;
+    std::optional<Duration> lasts;  // else as long as the job's timeout
+};
+// Somebody took it back. What is in flight is told so, and its end counts unless it is done.
+struct Cancelled {
+    Slot slot = 0;
+};
+// Of an app that pulls: for how many jobs it waits now.
+struct Demanded {
+    std::size_t jobs = 0;
 };
 struct Written {
     Slot slot = 0;
@@ -109,9 +147,10 @@ struct Drain {};  // hand nothing over any more: what waits is dropped, what is 
 struct Tick {};   // time has passed
 }  // namespace event
 
-using Event = std::variant<event::Assigned, event::Revoking, event::Lost, event::Arrived, event::ReachedEnd,
-                           event::Answered, event::Written, event::WriteFailed, event::Committed, event::WorkerProbed,
-                           event::Paused, event::Drain, event::Tick>;
+using Event =
+    std::variant<event::Assigned, event::Revoking, event::Lost, event::Arrived, event::Finished, event::ReachedEnd,
+                 event::Answered, event::Accepted, event::Renewed, event::Cancelled, event::Demanded, event::Written,
+                 event::WriteFailed, event::Committed, event::WorkerProbed, event::Paused, event::Drain, event::Tick>;
 
 namespace action {
 struct HandOver {
@@ -119,6 +158,7 @@ struct HandOver {
     Lease lease = 0;
     int attempt = 1;
     int max_attempts = 1;
+    std::uint32_t exchange = 0;  // of a batch; 0: it has one of its own
 };
 struct Abort {
     Lease lease = 0;
@@ -138,10 +178,17 @@ struct WriteDeadLetter {
     bool tried = true;             // false: dead without this attempt
     bool without_payload = false;  // the record is too large even for that topic
 };
+// The job's end, for those who follow it. Where it cannot be written as it is, `without_result`.
+struct WriteEvent {
+    Slot slot = 0;
+    bool cancelled = false;  // else completed
+    bool without_result = false;
+};
 struct Settled {
     Slot slot = 0;
     enum class How {
         completed,
+        cancelled,
         retried,        // its retry record is safe
         dead_lettered,  // its dead letter is safe
         moved,          // its record went on to another retry step, no attempt used
@@ -167,8 +214,8 @@ struct Drained {};
 }  // namespace action
 
 using Action =
-    std::variant<action::HandOver, action::Abort, action::WriteRetry, action::WriteDeadLetter, action::Settled,
-                 action::Commit, action::Detach, action::Release, action::Probe, action::Drained>;
+    std::variant<action::HandOver, action::Abort, action::WriteRetry, action::WriteDeadLetter, action::WriteEvent,
+                 action::Settled, action::Commit, action::Detach, action::Release, action::Probe, action::Drained>;
 
 // What a person wants to know when jobs stand still: a partition takes nothing more, and this key, whose first job is
 // being retried in its place or cannot be written, has the most of them.
@@ -193,6 +240,14 @@ public:
     std::size_t room(AssignmentId assignment) const;
     bool has_room() const;  // false: no assignment has any
 
+    // What the app may know about a job that it names by its lease; nothing: the lease is over.
+    struct Standing {
+        Slot slot = 0;
+        Time expires_at{};
+        bool leaving = false;  // its partition goes: it is to be finished soon
+    };
+    std::optional<Standing> standing(Lease lease) const;
+
     std::size_t in_flight() const { return in_flight_; }
     std::size_t held() const { return held_jobs_; }
     std::size_t ready() const { return ready_.size(); }
@@ -201,6 +256,7 @@ public:
 
 private:
     enum class State { free, parked, delayed, ready, in_flight, writing, write_waits };
+    using Exchange = std::uint32_t;
     enum class Worker { unknown, probing, unreachable, reachable };
 
     struct Sequence {  // the jobs of one key, in order; the head has its turn
@@ -211,6 +267,8 @@ private:
         explicit Partition(const event::Assigned& assigned);
         OffsetTracker tracker;
         Duration retry_step{0};
+        std::size_t lane = 0;
+        FinishedWindow window;
         struct Retry {
             int attempts_made = 0;
             Time due_at{};
@@ -226,16 +284,18 @@ private:
         bool dirty = false;  // there is something to commit
         bool committing = false;
         bool revoking = false;
+        bool seen = false;  // something of it has arrived, or there is nothing
     };
 
     // What is to be written about a job that will not go on here.
-    using Letter = std::variant<std::monostate, action::WriteRetry, action::WriteDeadLetter>;
+    using Letter = std::variant<std::monostate, action::WriteRetry, action::WriteDeadLetter, action::WriteEvent>;
 
     struct Job {
         State state = State::free;
         AssignmentId assignment = 0;
         std::int64_t offset = 0;
         std::size_t bytes = 0;
+        std::size_t lane = 0;
         std::optional<std::uint64_t> sequence;
         std::uint32_t handovers = 0;  // the upper half of the lease
         int attempts_made = 0;
@@ -247,8 +307,12 @@ private:
         Time wake_at{};  // of delayed and write_waits
         Time handed_over_at{}, expires_at{};
         Duration busy{0};
+        Exchange exchange = 0;  // of a batch
         bool detached = false;
+        bool leased = false;
         bool aborted = false;  // for its timeout or deadline, or because the partition was lost
+        bool cancelled = false;
+        std::optional<Time> leave_by;  // of a leased job whose partition goes
         int write_failures = 0;
         Letter letter;
     };
@@ -257,8 +321,13 @@ private:
     void on(event::Revoking&);
     void on(event::Lost&);
     void on(event::Arrived&);
+    void on(event::Finished&);
     void on(event::ReachedEnd&);
     void on(event::Answered&);
+    void on(event::Accepted&);
+    void on(event::Renewed&);
+    void on(event::Cancelled&);
+    void on(event::Demanded&);
     void on(event::Written&);
     void on(event::WriteFailed&);
     void on(event::Committed&);
@@ -270,6 +339,8 @@ private:
     bool retries_in_place() const;
     bool stays_in_order() const { return config_.ordering != jobqueue::Ordering::none; }
     Partition* partition_of(const Job& job);
+    const Partition* partition_of(const Job& job) const;
+    Job* leased_out(Lease lease);  // nothing: that hand-over is over
     bool is_leaving(const Partition& partition) const { return draining_ || partition.revoking; }
     bool is_full(const Partition& partition) const;
     std::size_t held_share() const;
@@ -281,6 +352,9 @@ private:
     void detach(Slot slot);
     void give_back(Slot slot);
     void abort(Slot slot);
+    void expire(Job& job, Time at);
+    void hurry(AssignmentId assignment);
+    void end(Slot slot, bool cancelled);
     void fail(Slot slot, Outcome&& outcome);
     void bury(Slot slot, jobqueue::Cause&& cause, bool tried);
     void write(Slot slot, Letter letter);
@@ -296,6 +370,8 @@ private:
     void wake_due_jobs();
     void abort_expired();
     void probe_worker();
+    bool may_hand_over();
+    bool batch_is_due() const;
     void hand_over();
     void commit_dirty();
     void finish_revokes();
@@ -308,7 +384,13 @@ private:
 
     std::vector<Job> jobs_;  // by slot
     std::unordered_map<AssignmentId, Partition> partitions_;
-    std::deque<Slot> ready_;
+    ReadyLanes ready_;
+    Time ready_since_{};                           // when a batch began to fill
+    std::size_t demanded_ = 0;                     // by an app that pulls
+    std::unordered_map<Exchange, int> exchanges_;  // jobs in flight of each batch
+    Exchange last_exchange_ = 0;
+    bool lanes_known_ = false;           // each lane has been looked into: the first hand-over can choose
+    Time lanes_known_at_ = Time::max();  // at the latest
     std::set<std::pair<Time, Slot>> delayed_;
     std::size_t in_flight_ = 0;
     std::size_t held_jobs_ = 0;

@@ -20,6 +20,7 @@ inline constexpr std::string_view job_id = "drover-job-id";
 inline constexpr std::string_view type = "drover-type";
 inline constexpr std::string_view run = "drover-run";
 inline constexpr std::string_view attempt = "drover-attempt";
+inline constexpr std::string_view hops = "drover-hops";
 inline constexpr std::string_view max_attempts = "drover-max-attempts";
 inline constexpr std::string_view priority = "drover-priority";
 inline constexpr std::string_view due_at = "drover-due-at";
@@ -69,6 +70,7 @@ struct JobHeaders {
     std::string_view attempts;  // the JSON list of earlier attempts, or ""
     int run = 0;
     int attempts_made = 0;
+    int hops = 0;                     // how often it went on to a retry step without a try, since the last one
     std::optional<int> max_attempts;  // of the job, where it differs from the queue's
     std::optional<Time> due_at;
     std::optional<Time> deadline;

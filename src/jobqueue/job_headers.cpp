@@ -16,6 +16,7 @@ enum Known : std::size_t {
     type,
     run,
     attempt,
+    hops,
     max_attempts,
     priority,
     due_at,
@@ -42,6 +43,7 @@ Known known(std::string_view name) {
         case header::run.size(): return is(header::run, run);
         case header::type.size():
             if (name == header::type) return type;
+            if (name == header::hops) return hops;
             return is(header::traceparent, traceparent);
         case header::content_type.size(): return is(header::content_type, content_type);
         case header::job_id.size():
@@ -150,6 +152,7 @@ Result<JobHeaders> parse_job_headers(std::span<const FieldView> headers) {
     };
     if (!number(run, 0, job.run)) return wrong(header::run, values[run], "a whole number from 0");
     if (!number(attempt, 0, job.attempts_made)) return wrong(header::attempt, values[attempt], "a whole number from 0");
+    if (!number(hops, 0, job.hops)) return wrong(header::hops, values[hops], "a whole number from 0");
     if (!number(max_attempts, 1, job.max_attempts))
         return wrong(header::max_attempts, values[max_attempts], "a whole number from 1");
 

@@ -26,6 +26,7 @@ constexpr std::size_t max_attempts_read = 64 * 1024;
 bool is_state(std::string_view name) {
     static constexpr std::array state{header::job_id,
                                       header::attempt,
+                                      header::hops,
                                       header::due_at,
                                       header::original_topic,
                                       header::original_partition,
@@ -143,6 +144,7 @@ std::vector<Field> retry_headers(std::span<const FieldView> fields, const JobHea
     headers.set_state(id, attempts_made, job.original ? *job.original : record, causes);
     headers.set_unless_empty(header::error_message, std::move(causes.message));
     headers.set(header::due_at, format_rfc3339(due_at));
+    if (attempt == nullptr) headers.set(header::hops, std::to_string(std::int64_t{job.hops} + 1));
     return headers.take();
 }
 

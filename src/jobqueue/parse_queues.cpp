@@ -204,6 +204,7 @@ void read_spec(FieldReader spec, JobQueue& queue) {
     read_schemas(spec, queue.schemas_json);
     read_scaling(spec.nested("scaling"), queue.scaling);
     spec.read_boolean("paused", queue.paused);
+    spec.read_boolean("events", queue.events);
     spec.refuse_unknown();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <optional>
 #include <string_view>
@@ -16,6 +17,20 @@ inline std::optional<std::size_t> lane_rank(std::string_view name) {
     for (std::size_t i = 0; i < lanes.size(); ++i)
         if (lanes[i] == name) return i;
     return std::nullopt;
+}
+
+// Of a job's priority as its record names it: a lane, or a number, of which 1 is the most urgent (critical 1, high 3,
+// normal 5, low 7, background 10, and those between the more urgent one's). Of anything else the normal lane's.
+inline std::size_t priority_rank(std::string_view priority) {
+    constexpr std::size_t normal = 2;
+    if (const auto rank = lane_rank(priority)) return *rank;
+    int number = 0;
+    const auto [end, error] = std::from_chars(priority.data(), priority.data() + priority.size(), number);
+    if (error != std::errc() || end != priority.data() + priority.size()) return normal;
+    if (number < 3) return 0;
+    if (number < 5) return 1;
+    if (number < 7) return 2;
+    return number < 10 ? 3 : 4;
 }
 
 }  // namespace drover::jobqueue

@@ -45,6 +45,7 @@ struct DeliverySpec {
     Duration batch_max_wait{0};
     bool async_completion = false;
     std::int64_t max_payload = 128 * 1024;  // bytes
+    Duration max_drain = std::chrono::seconds(30);  // how long a leased job has when its partition goes elsewhere
     bool operator==(const DeliverySpec&) const = default;
 };
 
@@ -82,7 +83,7 @@ struct JobQueue {
     std::map<std::string, std::string> schemas_json;  // JSON Schema by job type
     ScalingSpec scaling;
     bool paused = false;
-    bool events = false;  // its jobs' events go to events_topic. Nothing sets it yet
+    bool events = false;  // what happens to its jobs is told in events_topic
 
     // Where it was written: for messages and for the folder in which a local command runs. "" when not from a file.
     std::string source_file;

@@ -28,6 +28,20 @@ void read_retry_topics(FieldReader& fields, std::vector<RetryTopic>& out) {
     });
 }
 
+void read_lanes(FieldReader& fields, std::vector<SidecarLane>& out) {
+    fields.read_sequence("lanes", [&](const Node& item, const std::string& path) {
+        SidecarLane lane;
+        FieldReader entry(&item, path, fields.problems());
+        if (!entry.is_present()) return;
+        for (const auto name : {"lane", "topic", "group"}) entry.require(name);
+        entry.read_string("lane", lane.lane);
+        entry.read_string("topic", lane.topic);
+        entry.read_string("group", lane.group);
+        entry.refuse_unknown();
+        out.push_back(std::move(lane));
+    });
+}
+
 SidecarConfig read_config(FieldReader fields) {
     SidecarConfig config;
     int given_version = 0;
@@ -39,8 +53,11 @@ SidecarConfig read_config(FieldReader fields) {
     fields.read_string("pod", config.pod);
     fields.read_strings("kafka", config.kafka);
     fields.read_string("topic", config.topic);
+    read_lanes(fields, config.lanes);
     read_retry_topics(fields, config.retry_topics);
     fields.read_string("deadLetterTopic", config.dead_letter_topic);
+    fields.read_string("controlTopic", config.control_topic);
+    fields.read_string("eventsTopic", config.events_topic);
     fields.read_string("group", config.group);
     fields.read_string("retryGroup", config.retry_group);
     fields.read_integer("partitions", config.partitions, 1, 1000);
@@ -68,6 +85,14 @@ SidecarConfig sidecar_config_for(const JobQueue& queue) {
     if (!queue.kafka.bootstrap_servers.empty()) config.kafka["bootstrap.servers"] = queue.kafka.bootstrap_servers;
     Topics topics = topics_of(queue);
     config.topic = std::move(topics.main);
+    if (topics.lanes.size() > 1) {
+        for (LaneTopic& lane : topics.lanes) {
+            std::string group = lane_group_of(queue, lane.lane);
+            config.lanes.push_back({std::move(lane.lane), std::move(lane.topic), std::move(group)});
+        }
+    }
+    config.control_topic = std::move(topics.control);
+    if (queue.events) config.events_topic = events_topic;
     config.retry_topics = std::move(topics.retries);
     config.dead_letter_topic = std::move(topics.dead_letters);
     config.group = group_of(queue);
@@ -84,14 +109,20 @@ std::string to_json(const SidecarConfig& config) {
     ordered_json retry_topics = ordered_json::array();
     for (const auto& retry : config.retry_topics)
         retry_topics.push_back({{"topic", retry.topic}, {"step", format_duration(retry.step)}});
+    ordered_json lanes = ordered_json::array();
+    for (const auto& lane : config.lanes)
+        lanes.push_back({{"lane", lane.lane}, {"topic", lane.topic}, {"group", lane.group}});
     const ordered_json json{{"version", version},
                             {"queue", config.queue},
                             {"namespace", config.ns},
                             {"pod", config.pod},
                             {"kafka", config.kafka},
                             {"topic", config.topic},
+                            {"lanes", std::move(lanes)},
                             {"retryTopics", std::move(retry_topics)},
                             {"deadLetterTopic", config.dead_letter_topic},
+                            {"controlTopic", config.control_topic},
+                            {"eventsTopic", config.events_topic},
                             {"group", config.group},
                             {"retryGroup", config.retry_group},
                             {"partitions", config.partitions},

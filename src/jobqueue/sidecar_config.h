@@ -11,16 +11,26 @@
 
 namespace drover::jobqueue {
 
+struct SidecarLane {
+    std::string lane;  // its name, as in a job's drover-priority
+    std::string topic;
+    std::string group;
+    bool operator==(const SidecarLane&) const = default;
+};
+
 struct SidecarConfig {
     std::string queue;  // name
     std::string ns = "default";
     std::string pod;                           // who this is, in attempts and metrics
     std::map<std::string, std::string> kafka;  // librdkafka settings by its own names, bootstrap.servers among them
 
-    std::string topic;
+    std::string topic;               // of the normal lane
+    std::vector<SidecarLane> lanes;  // most urgent first, the normal one among them; empty: only that one
     std::vector<RetryTopic> retry_topics;
     std::string dead_letter_topic;
-    std::string group;
+    std::string control_topic;  // "": nobody pauses or cancels
+    std::string events_topic;   // "": nobody is told what happens to jobs
+    std::string group;          // of the normal lane
     std::string retry_group;
     int partitions = 12;                              // of each topic, roughly: memory is divided among them
     std::map<std::string, std::string> queue_topics;  // queue name → main topic, for jobs that the worker submits

@@ -79,6 +79,9 @@ void read_delivery(FieldReader fields, DeliverySpec& out) {
     batch.read_duration("maxWait", out.batch_max_wait, 0s, 1h);
     batch.refuse_unknown();
     fields.read_boolean("asyncCompletion", out.async_completion);
+    fields.read_duration("maxDrain", out.max_drain, 0s, 24h);
+    if (out.async_completion && out.batch_max_size > 1)
+        fields.complain("asyncCompletion", "cannot be with batch.maxSize above 1: a batch is answered as a whole");
     fields.read_size("maxPayload", out.max_payload, 1, 100 << 20);
     fields.refuse_unknown();
 }
@@ -108,6 +111,7 @@ ordered_json delivery_json(const DeliverySpec& delivery) {
     if (delivery.key_rate_limit) json["keyRateLimit"] = rate_json(*delivery.key_rate_limit);
     json["batch"] = {{"maxSize", delivery.batch_max_size}, {"maxWait", format_duration(delivery.batch_max_wait)}};
     json["asyncCompletion"] = delivery.async_completion;
+    json["maxDrain"] = format_duration(delivery.max_drain);
     json["maxPayload"] = delivery.max_payload;
     return json;
 }

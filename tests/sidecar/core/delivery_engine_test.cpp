@@ -1,9 +1,7 @@
 // Single situations, most of which a simulated world found first.
-#include "sidecar/core/delivery_engine.h"
-
 #include <algorithm>
 
-#include <gtest/gtest.h>
+#include "tests/sidecar/core/engine_fixture.h"
 
 namespace drover::sidecar {
 namespace {
@@ -12,54 +10,7 @@ using namespace std::chrono_literals;
 using How = action::Settled::How;
 using Verdict = Outcome::Verdict;
 
-// An engine with a partition, number 1, and an app that is up.
-class DeliveryEngineTest : public testing::Test {
-protected:
-    DeliveryEngineTest() {
-        config.retry = {.max_attempts = 3, .initial = 1s, .jitter = 0};
-        config.retry_steps = {1s, 2s};
-        config.concurrency = 2;
-    }
-
-    void start(jobqueue::CommitMetadata metadata = {}) {
-        engine.emplace(config, 1);
-        step(event::Assigned{1, 0, std::move(metadata)});
-        step(event::WorkerProbed{true});
-    }
-    void step(Event event) {
-        const auto seen = engine->step(std::move(event), now);
-        actions.assign(seen.begin(), seen.end());
-    }
-    void pass(Duration time) {
-        now += time;
-        step(event::Tick{});
-    }
-    void arrive(Slot slot, std::optional<std::uint64_t> key = std::nullopt) {
-        step(event::Arrived{
-            .assignment = 1, .slot = slot, .offset = slot, .bytes = 100, .key = key, .appended_at = now});
-    }
-    void answer(Lease lease, Verdict verdict, std::string error_class = "Boom") {
-        step(event::Answered{lease, {.verdict = verdict, .cause = {.error_class = std::move(error_class)}}});
-    }
-    // The only action of its kind in the last step.
-    template <class What>
-    What the() const {
-        EXPECT_EQ(count<What>(), 1);
-        for (const Action& action : actions) {
-            if (const What* what = std::get_if<What>(&action)) return *what;
-        }
-        return {};
-    }
-    template <class What>
-    std::ptrdiff_t count() const {
-        return std::ranges::count_if(actions, [](const Action& a) { return std::holds_alternative<What>(a); });
-    }
-
-    EngineConfig config;
-    std::optional<DeliveryEngine> engine;
-    Time now = time_from_millis(1'800'000'000'000);
-    std::vector<Action> actions;
-};
+class DeliveryEngineTest : public EngineFixture {};
 
 TEST_F(DeliveryEngineTest, A6_a_letter_that_is_written_again_still_tells_the_whole_cause) {
     start();

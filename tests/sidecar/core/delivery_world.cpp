@@ -27,6 +27,7 @@ std::string_view name_of(jobqueue::Ordering ordering) {
 std::string_view name_of(How how) {
     switch (how) {
         case How::completed: return "completed";
+        case How::cancelled: return "cancelled";
         case How::retried: return "retried";
         case How::dead_lettered: return "dead-lettered";
         case How::moved: return "moved";
@@ -568,6 +569,8 @@ void DeliveryWorld::perform(int index, const action::WriteDeadLetter& letter) {
     });
 }
 
+void DeliveryWorld::perform(int, const action::WriteEvent&) { fail("an event that nobody asked for"); }
+
 void DeliveryWorld::perform(int index, const action::Settled& settled) {
     Member& member = members_[static_cast<std::size_t>(index)];
     const auto found = member.slots.find(settled.slot);
@@ -582,6 +585,7 @@ void DeliveryWorld::perform(int index, const action::Settled& settled) {
         case How::completed:
             if (!held.completed) fail("completed without an answer");
             break;
+        case How::cancelled: fail("cancelled by nobody"); break;
         case How::retried:
         case How::moved:
             if (!finished || held.wrote_dead_letter) fail("retried without a record");

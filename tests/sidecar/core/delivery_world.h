@@ -150,6 +150,7 @@ private:
     void perform(int member, const action::Abort&);
     void perform(int member, const action::WriteRetry&);
     void perform(int member, const action::WriteDeadLetter&);
+    void perform(int member, const action::WriteEvent&);
     void perform(int member, const action::Settled&);
     void perform(int member, const action::Commit&);
     void perform(int member, const action::Detach&);

@@ -119,6 +119,7 @@ TEST_F(EngineLeases, A14_a_waiting_a_delayed_and_a_running_job_are_cancelled) {
     EXPECT_FALSE(engine->standing(lease));
     answer(lease, Verdict::aborted);
     EXPECT_EQ(the<action::Settled>().how, How::cancelled);
+    step(event::Committed{1});
     pass(1s);
     EXPECT_EQ(the<action::Commit>().offset, 3);
 }
@@ -341,6 +342,7 @@ TEST_F(EngineRedelivery, A16_the_same_try_of_a_job_that_runs_or_is_finished_is_n
     EXPECT_EQ(the<action::Settled>().how, How::repeated);
     arrive_as(3, 78);
     EXPECT_EQ(count<action::HandOver>(), 1);
+    step(event::Committed{1});
     pass(1s);
     EXPECT_EQ(the<action::Commit>().offset, 3);
 }
