@@ -104,6 +104,7 @@ TEST_F(EngineLeases, A15_a_pushed_job_is_waited_for_until_its_timeout) {
 
 TEST_F(EngineLeases, A14_a_waiting_a_delayed_and_a_running_job_are_cancelled) {
     config.concurrency = 1;
+    config.retry_steps.clear();  // so that the delayed one waits here
     start();
     arrive(0);
     const Lease lease = the<action::HandOver>().lease;
