@@ -14,8 +14,8 @@ ControlReader::ControlReader(kafka::Fetcher& fetcher, std::string topic, kafka::
     if (const Result<void> started = log_.start(id_, {topic_, 0}); !started) trouble_ = started.error().message;
 }
 
-std::vector<jobqueue::ControlChange> ControlReader::take(Time now) {
-    std::vector<jobqueue::ControlChange> changes;
+ControlReader::News ControlReader::take(Time now) {
+    News news;
     bool more = true;
     while (more) {
         records_.clear();
@@ -28,7 +28,12 @@ std::vector<jobqueue::ControlChange> ControlReader::take(Time now) {
                           {{"topic", topic_}, {"offset", record.offset()}, {"error", parsed.error().message}});
                 continue;
             }
-            if (auto change = state_.apply(*parsed, now)) changes.push_back(std::move(*change));
+            if (const auto* usage = std::get_if<jobqueue::control::Usage>(&*parsed)) {
+                news.usages.push_back(*usage);
+                news.usages.back().at = record.timestamp();
+            } else if (auto change = state_.apply(*parsed, now)) {
+                news.changes.push_back(std::move(*change));
+            }
         }
     }
     records_.clear();
@@ -40,7 +45,7 @@ std::vector<jobqueue::ControlChange> ControlReader::take(Time now) {
         }
         trouble_ = error.message;
     }
-    return changes;
+    return news;
 }
 
 }  // namespace drover::sidecar

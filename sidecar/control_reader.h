@@ -16,8 +16,12 @@ public:
     ControlReader(kafka::Fetcher& fetcher, std::string topic, kafka::Fetcher::Id id);
 
     bool reads(kafka::Fetcher::Id id) const { return log_.reads(id); }
-    // What has changed. Called when the fetcher has something of it.
-    std::vector<jobqueue::ControlChange> take(Time now);
+    struct News {
+        std::vector<jobqueue::ControlChange> changes;
+        std::vector<jobqueue::control::Usage> usages;  // `at` is when the broker had it
+    };
+    // What is new. Called when the fetcher has something of it.
+    News take(Time now);
 
     // Everything that was in the topic when the sidecar started has been read.
     bool caught_up() const { return log_.caught_up(); }

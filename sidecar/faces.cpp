@@ -89,7 +89,8 @@ Result<std::unique_ptr<http::Server>> listen_to_app(boost::asio::io_context& io,
                                                    6 * static_cast<std::size_t>(sidecar.config().delivery.max_payload));
     return http::Server::listen(
         io.get_executor(), options, [&sidecar](const http::Request& request, const http::Server::Reply& reply) {
-            if (request.method != "POST") return reply(http::problem(405, "Method not allowed", "everything is POSTed"));
+            if (request.method != "POST")
+                return reply(http::problem(405, "Method not allowed", "everything is POSTed"));
             if (const std::optional<std::string> queue = queue_of(request.path)) {
                 return submit(sidecar, *queue, request, reply);
             }

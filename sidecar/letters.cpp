@@ -54,9 +54,9 @@ void Letters::write(const action::WriteDeadLetter& letter, Time now, std::vector
         const jobqueue::AttemptRecord attempt{letter.attempts_made, now, config_.pod, letter.cause.error_class};
         // Too large even for that topic: the coordinates and the cause, without what the user sent.
         const std::span<const FieldView> fields = letter.without_payload ? std::span<const FieldView>() : job.fields;
-        auto headers = jobqueue::dead_letter_headers(fields, job.headers, job.origin(), job.id, config_.group,
-                                                     letter.attempts_made, now, letter.cause,
-                                                     letter.tried ? &attempt : nullptr);
+        auto headers =
+            jobqueue::dead_letter_headers(fields, job.headers, job.origin(), job.id, config_.group,
+                                          letter.attempts_made, now, letter.cause, letter.tried ? &attempt : nullptr);
         if (letter.without_payload) headers.push_back({std::string(jobqueue::header::payload_left_out), "true"});
         produce(letter.slot, letter_flag,
                 {.topic = config_.dead_letter_topic,
@@ -117,6 +117,13 @@ void Letters::tell_logs(Slot slot, std::string_view level, const ProgressGate::L
     tell(slot, event);
 }
 
+void Letters::tell_control(const jobqueue::ControlMessage& message) {
+    const auto value = message.value ? std::optional<std::string_view>(*message.value) : std::nullopt;
+    const Result<void> queued = producer_.produce(
+        {.topic = config_.control_topic, .key = message.key, .value = value, .headers = {}}, told_flag);
+    if (!queued) ++stats_.events_left_out;
+}
+
 bool Letters::delivered(const kafka::Delivery& delivery, std::vector<Event>& events) {
     if ((delivery.token & told_flag) != 0) {
         if (!delivery.outcome) ++stats_.events_left_out;
@@ -169,9 +176,8 @@ void Letters::produce(Slot slot, std::uint64_t kind, const kafka::Message& messa
     ++stats_.write_failures;
     writing.failed = true;
     writing.too_large |= queued.error().code == Error::Code::too_large;
-    log::error(
-        "what became of a job is not written, trying again",
-        {{"job", slots_[slot].id}, {"topic", std::string(message.topic)}, {"error", queued.error().message}});
+    log::error("what became of a job is not written, trying again",
+               {{"job", slots_[slot].id}, {"topic", std::string(message.topic)}, {"error", queued.error().message}});
 }
 
 void Letters::produce_event(Slot slot, std::uint64_t kind, const LifecycleEvent& event) {

@@ -13,6 +13,7 @@
 #include "sidecar/core/progress_gate.h"
 #include "sidecar/record_slots.h"
 #include "sidecar/stats.h"
+#include "src/jobqueue/control.h"
 #include "src/jobqueue/lifecycle_event.h"
 #include "src/jobqueue/sidecar_config.h"
 #include "src/kafka/producer.h"
@@ -32,6 +33,7 @@ public:
     void tell_started(Slot slot, Time now);
     void tell_progress(Slot slot, const ProgressReport& report, Time now);
     void tell_logs(Slot slot, std::string_view level, const ProgressGate::Logs& logs, Time now);
+    void tell_control(const jobqueue::ControlMessage& message);  // in the control topic
 
     // True where the delivery was of one of ours.
     bool delivered(const kafka::Delivery& delivery, std::vector<Event>& events);

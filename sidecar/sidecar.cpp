@@ -31,6 +31,9 @@ EngineConfig engine_config(const jobqueue::SidecarConfig& config) {
     engine.batch_max_wait = config.delivery.batch_max_wait;
     engine.lanes = std::max<std::size_t>(config.lanes.size(), 1);
     engine.terminal_events = !config.events_topic.empty();
+    engine.rate_limit = config.delivery.rate_limit;
+    engine.key_rate_limit = config.delivery.key_rate_limit;
+    engine.all_partitions = config.partitions * static_cast<int>(engine.lanes);
     engine.timeout = config.delivery.timeout;
     engine.max_drain = config.delivery.max_drain;
     engine.commit_interval = config.commit_interval;
@@ -82,6 +85,7 @@ Sidecar::Sidecar(boost::asio::io_context& io, jobqueue::SidecarConfig config)
       engine_(engine_config(config_), random_number()),
       exchanges_(config_, slots_) {
     append_hex(incarnation_, random_number());
+    usage_name_ = config_.pod.empty() ? incarnation_ : config_.pod;
     lease_ = incarnation_ + "-";
     paused_ = config_.paused || !config_.control_topic.empty();
 }
@@ -196,9 +200,8 @@ void Sidecar::log_worker() {
 // Wakes at the engine's time or a little before, never after.
 void Sidecar::set_timer() {
     const Time now = clock_.now();
-    const Time at =
-        std::min({now + longest_sleep, engine_.next_wakeup().value_or(Time::max()),
-                  pulls_.next_end().value_or(Time::max()), gate_.next_due().value_or(Time::max())});
+    const Time at = std::min({now + longest_sleep, engine_.next_wakeup().value_or(Time::max()),
+                              pulls_.next_end().value_or(Time::max()), gate_.next_due().value_or(Time::max())});
     if (now < timer_at_ && timer_at_ <= at) return;
     timer_at_ = at;
     timer_.expires_after(std::max(at - now, Duration{0}));
@@ -444,6 +447,14 @@ void Sidecar::perform(action::Detach& detach) {
 
 void Sidecar::perform(action::Release& release) {
     if (Subscription* subscription = holder(release.assignment)) subscription->release(release.assignment);
+}
+
+void Sidecar::perform(action::ReportUsage& usage) {
+    if (!control_) return;
+    letters_->tell_control(jobqueue::control_message(jobqueue::control::Usage{.pod = usage_name_,
+                                                                              .partitions = usage.report.partitions,
+                                                                              .has_demand = usage.report.has_demand,
+                                                                              .at = clock_.now()}));
 }
 
 void Sidecar::perform(action::Probe&) { client_->probe(); }

@@ -99,6 +99,7 @@ private:
     void perform(action::Commit& action);
     void perform(action::Detach& action);
     void perform(action::Release& action);
+    void perform(action::ReportUsage& action);
     void perform(action::Probe& action);
     void perform(action::Drained& action);
     // A job that the app has in hand by this lease, as the app wrote both.
@@ -125,6 +126,7 @@ private:
     std::deque<std::string> given_leases_;  // that pulls_ refers to
     ProgressGate gate_;
     std::string incarnation_;  // of this process, in leases
+    std::string usage_name_;   // under which this process tells the others about its share of the queue's rate
     std::string lease_;        // as the app sees the last one: incarnation, dash, number
 
     std::unique_ptr<kafka::Fetcher> fetcher_;

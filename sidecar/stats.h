@@ -22,7 +22,7 @@ struct Stats {
     std::uint64_t repeated = 0;  // finished before, not handed over again
     std::uint64_t dropped = 0;   // left to another owner
     std::uint64_t write_failures = 0;
-    std::uint64_t events_left_out = 0;  // that Kafka did not take
+    std::uint64_t events_left_out = 0;                   // that Kafka did not take
     std::map<std::string, std::uint64_t> dead_by_class;  // at most 20 classes, the rest under "other"
     telemetry::LatencyHistogram worker_time;             // from hand-over to answer
     telemetry::LatencyHistogram wait;                    // from the record's timestamp to its first hand-over

@@ -19,8 +19,8 @@ namespace drover::sidecar {
 
 class Subscription {
 public:
-    // `steps`: the topics, each with its retry step; zero for a lane's topic, and then `lane` is which. `next_assignment`
-    // is shared by all subscriptions of a sidecar.
+    // `steps`: the topics, each with its retry step; zero for a lane's topic, and then `lane` is which.
+    // `next_assignment` is shared by all subscriptions of a sidecar.
     Subscription(std::unique_ptr<kafka::GroupMember> member, kafka::Fetcher& fetcher,
                  std::map<std::string, Duration> steps, std::size_t lane, AssignmentId& next_assignment);
 
@@ -39,7 +39,9 @@ public:
     void close();
     bool closed() const { return closed_; }
     bool joined() const { return joined_; }
-    bool retries() const { return std::ranges::any_of(steps_, [](const auto& each) { return each.second > Duration{0}; }); }
+    bool retries() const {
+        return std::ranges::any_of(steps_, [](const auto& each) { return each.second > Duration{0}; });
+    }
     std::size_t held() const { return partitions_by_id_.size(); }
     const kafka::TopicPartition* partition(AssignmentId assignment) const;
     const std::string& trouble() const { return trouble_; }  // the last that the group reported, "" when it is well

@@ -49,7 +49,8 @@ bool Sidecar::was_cancelled(std::string_view text) const {
 
 Result<Sidecar::Heard> Sidecar::hear(request::Progress progress) {
     const Result<Slot> slot = in_hand(progress.job_id, progress.lease);
-    if (!slot) return was_cancelled(progress.lease) ? Result<Heard>(Heard{.cancelled = true}) : tl::unexpected(slot.error());
+    if (!slot)
+        return was_cancelled(progress.lease) ? Result<Heard>(Heard{.cancelled = true}) : tl::unexpected(slot.error());
     const Time now = clock_.now();
     if (const auto passes = gate_.report(*slot, std::move(progress), now)) letters_->tell_progress(*slot, *passes, now);
     schedule_turn();
@@ -58,7 +59,8 @@ Result<Sidecar::Heard> Sidecar::hear(request::Progress progress) {
 
 Result<Sidecar::Heard> Sidecar::hear(request::Logs logs) {
     const Result<Slot> slot = in_hand(logs.job_id, logs.lease);
-    if (!slot) return was_cancelled(logs.lease) ? Result<Heard>(Heard{.cancelled = true}) : tl::unexpected(slot.error());
+    if (!slot)
+        return was_cancelled(logs.lease) ? Result<Heard>(Heard{.cancelled = true}) : tl::unexpected(slot.error());
     const Time now = clock_.now();
     letters_->tell_logs(*slot, logs.level, gate_.log(*slot, std::move(logs.lines), now), now);
     return heard(*slot);
@@ -103,7 +105,8 @@ Result<Sidecar::Heard> Sidecar::hear(const request::Fail& fail) {
 
 Result<void> Sidecar::lease(const request::LeaseRequest& wanted, Pulls::Reply reply) {
     if (config_.delivery.mode != jobqueue::Mode::pull) {
-        return failure(Error::Code::invalid, "the queue pushes its jobs: nothing can be leased (spec.delivery.mode: pull)");
+        return failure(Error::Code::invalid,
+                       "the queue pushes its jobs: nothing can be leased (spec.delivery.mode: pull)");
     }
     if (draining_) {
         reply(R"({"jobs":[],"drain":true})");
@@ -142,7 +145,12 @@ void Sidecar::read_control() {
         readable_.begin());
     if (others == readable_.size()) return;
     readable_.resize(others);
-    for (const jobqueue::ControlChange& change : control_->take(clock_.now())) {
+    const ControlReader::News news = control_->take(clock_.now());
+    for (const jobqueue::control::Usage& usage : news.usages) {
+        if (usage.pod == usage_name_ || !usage.known) continue;
+        events_.emplace_back(event::UsageHeard{usage.pod, {usage.partitions, usage.has_demand}, usage.at});
+    }
+    for (const jobqueue::ControlChange& change : news.changes) {
         const auto* cancelled = std::get_if<jobqueue::control_change::Cancelled>(&change);
         if (cancelled == nullptr) continue;
         for (const Slot slot : slots_.find(cancelled->job_id)) {

@@ -17,6 +17,9 @@ constexpr Duration first_write_backoff = 100ms, longest_write_backoff = 5s;
 constexpr std::size_t most_taken_at_once = 32;
 // A member that is given no partition of a lane hears nothing of it.
 constexpr Duration longest_look_into_lanes = 3s;
+// A pod without jobs lends its share of the rate. Not at once: one that gets a job now and then would keep taking it
+// back.
+constexpr Duration keeps_wanting_rate = 500ms;
 // Fetching stops at three quarters of what the map has room for; attempts and counters take at most a quarter.
 constexpr std::size_t map_bytes_limit = jobqueue::max_commit_metadata_bytes / 4 * 3 * 3 / 4 * 3 / 4;
 
@@ -61,7 +64,10 @@ DeliveryEngine::DeliveryEngine(EngineConfig config, std::uint64_t seed)
       lanes_known_(config_.lanes <= 1),
       allowed_(config_.concurrency),
       worker_(config_.pulled ? Worker::reachable : Worker::unknown),
-      paused_(config_.paused) {}
+      paused_(config_.paused) {
+    if (config_.rate_limit) queue_rate_.emplace(*config_.rate_limit);
+    if (config_.key_rate_limit) key_rates_.emplace(*config_.key_rate_limit);
+}
 
 std::span<Action> DeliveryEngine::step(Event event, Time now) {
     now_ = std::max(now_, now);
@@ -70,6 +76,7 @@ std::span<Action> DeliveryEngine::step(Event event, Time now) {
     wake_due_jobs();
     abort_expired();
     probe_worker();
+    share_rate();
     hand_over();
     commit_dirty();
     finish_revokes();
@@ -83,6 +90,8 @@ std::optional<Time> DeliveryEngine::next_wakeup() const {
     if (in_flight_ > 0) at = std::min(at, next_expiry_);
     if (worker_ == Worker::unreachable && !draining_) at = std::min(at, probe_at_);
     if (dirty_ > 0) at = std::min(at, next_commit_);
+    if (rate_free_at_) at = std::min(at, *rate_free_at_);
+    if (queue_rate_) at = std::min(at, queue_rate_->report_at().value_or(at));
     if (ready_.size() > 0 && !lanes_known_) at = std::min(at, lanes_known_at_);
     if (ready_.size() > 0 && config_.batch_max_wait > Duration{0}) {
         at = std::min(at, std::max(ready_since_ + config_.batch_max_wait, now_ + 1ms));
@@ -191,6 +200,7 @@ void DeliveryEngine::on(event::Arrived& arrived) {
               .offset = arrived.offset,
               .bytes = arrived.bytes,
               .lane = arrived.lane.value_or(partition.lane),
+              .key = arrived.key,
               .handovers = job.handovers,
               .attempts_made = std::max(arrived.attempts_made, 0),
               .max_attempts = std::max(arrived.max_attempts.value_or(config_.retry.max_attempts), 1),
@@ -305,6 +315,7 @@ void DeliveryEngine::on(event::Cancelled& cancelled) {
             job.cancelled = true;
             if (!job.aborted) abort(cancelled.slot);
             return;
+        case State::limited:
         case State::delayed: delayed_.erase({job.wake_at, cancelled.slot}); return end(cancelled.slot, true);
         case State::ready:
             ready_.drop_if([&](Slot slot) { return slot == cancelled.slot; });
@@ -317,6 +328,10 @@ void DeliveryEngine::on(event::Cancelled& cancelled) {
 }
 
 void DeliveryEngine::on(event::Demanded& demanded) { demanded_ = demanded.jobs; }
+
+void DeliveryEngine::on(event::UsageHeard& heard) {
+    if (queue_rate_) queue_rate_->heard(heard.pod, heard.report, heard.at, now_);
+}
 
 void DeliveryEngine::on(event::Written& written) {
     if (written.slot >= jobs_.size()) return;
@@ -579,8 +594,9 @@ void DeliveryEngine::drop_waiting(AssignmentId assignment) {
     for (Slot slot = 0; slot < jobs_.size(); ++slot) {
         const Job& job = jobs_[slot];
         if (job.assignment != assignment) continue;
-        if (job.state == State::delayed) delayed_.erase({job.wake_at, slot});
-        if (job.state == State::parked || job.state == State::delayed || job.state == State::ready) {
+        const bool sleeps = job.state == State::delayed || job.state == State::limited;
+        if (sleeps) delayed_.erase({job.wake_at, slot});
+        if (sleeps || job.state == State::parked || job.state == State::ready) {
             settle(slot, How::dropped);
         }
     }
@@ -618,7 +634,7 @@ void DeliveryEngine::wake_due_jobs() {
     while (!delayed_.empty() && delayed_.begin()->first <= now_) {
         const Slot slot = delayed_.begin()->second;
         delayed_.erase(delayed_.begin());
-        if (jobs_[slot].state == State::delayed) {
+        if (jobs_[slot].state != State::write_waits) {
             offer(slot);
         } else {
             write(slot, std::move(jobs_[slot].letter));
@@ -668,6 +684,37 @@ void DeliveryEngine::probe_worker() {
     }
 }
 
+void DeliveryEngine::share_rate() {
+    rate_free_at_.reset();
+    if (!queue_rate_) return;
+    const auto mine =
+        std::ranges::count_if(partitions_, [](const auto& entry) { return entry.second.retry_step == Duration{0}; });
+    queue_rate_->set_partitions(static_cast<int>(mine), std::max(config_.all_partitions, static_cast<int>(mine)), now_);
+    if (ready_.size() > 0 && !paused_ && !draining_) wants_rate_until_ = now_ + keeps_wanting_rate;
+    queue_rate_->demand(now_ < wants_rate_until_, now_);
+    if (const auto report = queue_rate_->report_due(now_)) actions_.emplace_back(action::ReportUsage{*report});
+}
+
+// True: it waits until its key may have another one. Other keys pass meanwhile, so where many jobs of one key wait,
+// those that come now are put off to a retry step, each to its own time.
+bool DeliveryEngine::is_held_by_key_limit(Slot slot) {
+    const Job& job = jobs_[slot];
+    if (!key_rates_ || !job.key) return false;
+    const Time free = key_rates_->next_at(*job.key, now_);
+    if (free <= now_) return false;
+    Partition& partition = *partition_of(job);
+    if (retries_in_place() || partition.held_jobs < config_.held_jobs / 2) {
+        delay(slot, State::limited, free);
+        return true;
+    }
+    std::erase_if(partition.moved_until, [this](const auto& entry) { return entry.second <= now_; });
+    Time& due = partition.moved_until[*job.key];
+    due = whole_millis(std::max(free, due + config_.key_rate_limit->per / config_.key_rate_limit->max));
+    write(slot, action::WriteRetry{
+                    slot, step_for(due - now_), job.attempts_made, due, {}, action::WriteRetry::Why::held_back});
+    return true;
+}
+
 bool DeliveryEngine::may_hand_over() {
     if (draining_ || paused_ || worker_ != Worker::reachable) return false;
     if (!lanes_known_) {  // else the first one that is read goes first, whatever its lane
@@ -698,12 +745,24 @@ void DeliveryEngine::hand_over() {
         if (config_.pulled && demanded_ == 0) return;
         if (in_batch == 0 && (batches ? exchanges_.size() : in_flight_) >= allowed) return;
         if (batches && in_batch == 0 && !batch_is_due()) return;
+        if (queue_rate_) {
+            rate_free_at_ = queue_rate_->next_at(now_).value_or(Time::max());
+            if (*rate_free_at_ > now_) return;
+            rate_free_at_.reset();
+        }
         const Slot slot = *ready_.pop(now_);
         Job& job = jobs_[slot];
         if (job.deadline && *job.deadline <= now_) {
             offer(slot);
             continue;
         }
+        if (is_held_by_key_limit(slot)) continue;
+        if (queue_rate_ && !queue_rate_->take(now_)) {
+            ready_.push_front(job.lane, slot, now_);
+            rate_free_at_ = queue_rate_->next_at(now_).value_or(Time::max());
+            return;
+        }
+        if (key_rates_ && job.key) key_rates_->take(*job.key, now_);
         if (batches) {
             if (in_batch == 0) batch = last_exchange_ = std::max<Exchange>(last_exchange_ + 1, 1);
             ++exchanges_[batch];

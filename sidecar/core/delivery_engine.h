@@ -34,6 +34,7 @@
 #include "sidecar/core/finished_window.h"
 #include "sidecar/core/offset_tracker.h"
 #include "sidecar/core/outcome.h"
+#include "sidecar/core/rate_limits.h"
 #include "sidecar/core/ready_lanes.h"
 #include "sidecar/core/slot.h"
 #include "src/base/time.h"
@@ -53,9 +54,12 @@ struct EngineConfig {
     bool pulled = false;                // the app asks for jobs, and is not called
     int concurrency = 8;                // exchanges at once; of leased jobs, jobs
     int batch_max_size = 1;
-    Duration batch_max_wait{0};    // how long the first job of a batch waits for others
-    std::size_t lanes = 1;         // 0 is the most urgent
-    bool terminal_events = false;  // a job's end is written before it is finished
+    Duration batch_max_wait{0};                    // how long the first job of a batch waits for others
+    std::size_t lanes = 1;                         // 0 is the most urgent
+    bool terminal_events = false;                  // a job's end is written before it is finished
+    std::optional<jobqueue::Rate> rate_limit;      // of the queue, in all pods together
+    std::optional<jobqueue::Rate> key_rate_limit;  // of each key
+    int all_partitions = 1;                        // of all lanes, in all pods
     Duration timeout = std::chrono::seconds(30);
     Duration max_drain = std::chrono::seconds(30);  // how long leased jobs have when their partition goes
     Duration commit_interval = std::chrono::milliseconds(100);
@@ -126,6 +130,12 @@ struct Cancelled {
 struct Demanded {
     std::size_t jobs = 0;
 };
+// What another pod said about its share of the queue's rate, at this time of the broker's.
+struct UsageHeard {
+    std::string pod;
+    QueueRate::Report report;
+    Time at{};
+};
 struct Written {
     Slot slot = 0;
 };
@@ -147,10 +157,10 @@ struct Drain {};  // hand nothing over any more: what waits is dropped, what is 
 struct Tick {};   // time has passed
 }  // namespace event
 
-using Event =
-    std::variant<event::Assigned, event::Revoking, event::Lost, event::Arrived, event::Finished, event::ReachedEnd,
-                 event::Answered, event::Accepted, event::Renewed, event::Cancelled, event::Demanded, event::Written,
-                 event::WriteFailed, event::Committed, event::WorkerProbed, event::Paused, event::Drain, event::Tick>;
+using Event = std::variant<event::Assigned, event::Revoking, event::Lost, event::Arrived, event::Finished,
+                           event::ReachedEnd, event::Answered, event::Accepted, event::Renewed, event::Cancelled,
+                           event::Demanded, event::UsageHeard, event::Written, event::WriteFailed, event::Committed,
+                           event::WorkerProbed, event::Paused, event::Drain, event::Tick>;
 
 namespace action {
 struct HandOver {
@@ -209,13 +219,16 @@ struct Detach {
 struct Release {
     AssignmentId assignment = 0;
 };
+struct ReportUsage {
+    QueueRate::Report report;
+};
 struct Probe {};
 struct Drained {};
 }  // namespace action
 
-using Action =
-    std::variant<action::HandOver, action::Abort, action::WriteRetry, action::WriteDeadLetter, action::WriteEvent,
-                 action::Settled, action::Commit, action::Detach, action::Release, action::Probe, action::Drained>;
+using Action = std::variant<action::HandOver, action::Abort, action::WriteRetry, action::WriteDeadLetter,
+                            action::WriteEvent, action::Settled, action::Commit, action::Detach, action::Release,
+                            action::ReportUsage, action::Probe, action::Drained>;
 
 // What a person wants to know when jobs stand still: a partition takes nothing more, and this key, whose first job is
 // being retried in its place or cannot be written, has the most of them.
@@ -255,7 +268,8 @@ public:
     std::optional<BlockedKey> blocked_key() const;
 
 private:
-    enum class State { free, parked, delayed, ready, in_flight, writing, write_waits };
+    // limited: its key has had its share, and it waits for the next time that it has one.
+    enum class State { free, parked, delayed, limited, ready, in_flight, writing, write_waits };
     using Exchange = std::uint32_t;
     enum class Worker { unknown, probing, unreachable, reachable };
 
@@ -277,6 +291,8 @@ private:
         std::uint64_t busy_micros = 0;
         std::uint64_t completions = 0;
         std::unordered_map<std::uint64_t, Sequence> sequences;
+        std::unordered_map<std::uint64_t, Time>
+            moved_until;             // of keys over their limit: when the last one moved is due
         std::size_t unsettled = 0;   // jobs that arrived and are not settled
         std::size_t held_bytes = 0;  // of those that are not in flight
         std::size_t held_jobs = 0;
@@ -296,7 +312,7 @@ private:
         std::int64_t offset = 0;
         std::size_t bytes = 0;
         std::size_t lane = 0;
-        std::optional<std::uint64_t> sequence;
+        std::optional<std::uint64_t> key, sequence;
         std::uint32_t handovers = 0;  // the upper half of the lease
         int attempts_made = 0;
         int max_attempts = 1;
@@ -328,6 +344,7 @@ private:
     void on(event::Renewed&);
     void on(event::Cancelled&);
     void on(event::Demanded&);
+    void on(event::UsageHeard&);
     void on(event::Written&);
     void on(event::WriteFailed&);
     void on(event::Committed&);
@@ -370,6 +387,8 @@ private:
     void wake_due_jobs();
     void abort_expired();
     void probe_worker();
+    void share_rate();
+    bool is_held_by_key_limit(Slot slot);
     bool may_hand_over();
     bool batch_is_due() const;
     void hand_over();
@@ -385,8 +404,12 @@ private:
     std::vector<Job> jobs_;  // by slot
     std::unordered_map<AssignmentId, Partition> partitions_;
     ReadyLanes ready_;
-    Time ready_since_{};                           // when a batch began to fill
-    std::size_t demanded_ = 0;                     // by an app that pulls
+    Time ready_since_{};        // when a batch began to fill
+    std::size_t demanded_ = 0;  // by an app that pulls
+    std::optional<QueueRate> queue_rate_;
+    std::optional<KeyRates> key_rates_;
+    std::optional<Time> rate_free_at_;  // when the queue's rate may allow the next one, where one waits for that
+    Time wants_rate_until_{};
     std::unordered_map<Exchange, int> exchanges_;  // jobs in flight of each batch
     Exchange last_exchange_ = 0;
     bool lanes_known_ = false;           // each lane has been looked into: the first hand-over can choose

@@ -115,14 +115,6 @@ public:
         else
             complain(name, "must be a whole number from 0");
     }
-    void rate(const char* name, double& out) {
-        const json* field = require(name);
-        if (field == nullptr) return;
-        if (field->is_number() && field->get<double>() >= 0)
-            out = field->get<double>();
-        else
-            complain(name, "must be a number from 0");
-    }
     void complain(std::string_view name, std::string_view what) {
         if (problem_.empty()) problem_ = std::string(name) + " " + std::string(what);
     }
@@ -199,8 +191,8 @@ Result<ControlRecord> parse_usage(std::string_view key, std::string_view pod, Va
     if (!value) return usage;
     usage.known = true;
     Fields fields(*value);
-    fields.rate("demanded", usage.demanded);
-    fields.rate("used", usage.used);
+    fields.whole("partitions", usage.partitions);
+    fields.flag("demand", usage.has_demand);
     fields.required_time("at", usage.at);
     if (!fields.problem().empty()) return wrong(key, fields.problem());
     return usage;
@@ -227,8 +219,6 @@ Result<ControlRecord> parse_redriven(std::string_view key, std::string_view plac
 std::string to_text(const ordered_json& value) {
     return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
-
-double finite(double number) { return std::isfinite(number) ? std::max(number, 0.0) : 0.0; }
 
 ControlMessage message_of(const control::Pause& pause) {
     ControlMessage message{std::string(pause_prefix) + pause.source, std::nullopt};
@@ -258,8 +248,8 @@ ControlMessage message_of(const control::Drop& drop) {
 ControlMessage message_of(const control::Usage& usage) {
     ControlMessage message{std::string(usage_prefix) + usage.pod, std::nullopt};
     if (usage.known)
-        message.value = to_text(
-            {{"demanded", finite(usage.demanded)}, {"used", finite(usage.used)}, {"at", format_rfc3339(usage.at)}});
+        message.value =
+            to_text({{"partitions", usage.partitions}, {"demand", usage.has_demand}, {"at", format_rfc3339(usage.at)}});
     return message;
 }
 

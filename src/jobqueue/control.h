@@ -11,8 +11,8 @@
 //                    nothing, and anybody may write its tombstone.
 //   drop/<topic>/<partition>
 //                    {"below": offset, "by", "at"}. Jobs below that offset are finished without a hand-over.
-//   usage/<pod>      {"demanded", "used", "at"}, jobs per second: how pods share a rate. Stale after 3 s. A pod takes
-//                    its own back when it ends.
+//   usage/<pod>      {"partitions", "demand", "at"}: how pods share a rate. Stale after 3 s. A pod takes its own back
+//                    when it ends.
 //   redriven/<dead-letter topic>/<partition>/<offset>
 //                    {"job", "run", "to", "by", "at"}. That dead letter was produced again, as this run of its job.
 //   config           the part of the sidecar's configuration that changes without a restart; opaque here.
@@ -68,7 +68,8 @@ struct Drop {
 struct Usage {
     std::string pod;
     bool known = true;
-    double demanded = 0, used = 0;  // jobs per second
+    int partitions = 0;       // that it holds
+    bool has_demand = false;  // jobs wait there
     Time at{};
     bool operator==(const Usage&) const = default;
 };
@@ -102,7 +103,7 @@ struct ControlMessage {
     std::optional<std::string> value;  // nothing: a tombstone
     bool operator==(const ControlMessage&) const = default;
 };
-// What parse_control reads back. Times are cut to milliseconds; a number that is not finite is written as 0.
+// What parse_control reads back. Times are cut to milliseconds.
 ControlMessage control_message(const ControlRecord& record);
 
 // What one record changed, for its reader to act on.

@@ -44,7 +44,7 @@ struct DeliverySpec {
     int batch_max_size = 1;
     Duration batch_max_wait{0};
     bool async_completion = false;
-    std::int64_t max_payload = 128 * 1024;  // bytes
+    std::int64_t max_payload = 128 * 1024;          // bytes
     Duration max_drain = std::chrono::seconds(30);  // how long a leased job has when its partition goes elsewhere
     bool operator==(const DeliverySpec&) const = default;
 };

@@ -80,7 +80,7 @@ void read_delivery(FieldReader fields, DeliverySpec& out) {
     batch.refuse_unknown();
     fields.read_boolean("asyncCompletion", out.async_completion);
     fields.read_duration("maxDrain", out.max_drain, 0s, 24h);
-    if (out.async_completion && out.batch_max_size > 1)
+    if (out.async_completion && out.batch_max_size > 1 && out.mode == Mode::push)
         fields.complain("asyncCompletion", "cannot be with batch.maxSize above 1: a batch is answered as a whole");
     fields.read_size("maxPayload", out.max_payload, 1, 100 << 20);
     fields.refuse_unknown();

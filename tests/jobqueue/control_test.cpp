@@ -107,8 +107,9 @@ TEST(ControlRecord, what_is_none_is_an_error_that_names_it) {
         {"drop/t", R"({"below":1})", "drop/<topic>/<partition>"},
         {"drop/a/b/0", R"({"below":1})", "drop/<topic>/<partition>"},
         {"drop/t/-0", R"({"below":1})", "drop/<topic>/<partition>"},
-        {"usage/a", R"({"demanded":1,"used":-1,"at":"2026-03-01T12:00:00Z"})", "used must be a number"},
-        {"usage/a", R"({"demanded":1,"used":1})", "at is missing"},
+        {"usage/a", R"({"partitions":-1,"demand":true,"at":"2026-03-01T12:00:00Z"})",
+         "partitions must be a whole number"},
+        {"usage/a", R"({"partitions":1,"demand":true})", "at is missing"},
         {"redriven/t/0", "{}", "redriven/<topic>/<partition>/<offset>"},
         {"redriven/t/0/1", R"({"run":2147483648})", "run must be a whole number"},
         {"", "{}", "no kind"},
@@ -135,13 +136,6 @@ TEST(ControlRecord, a_reason_of_any_length_still_pauses) {
         std::get<control::Pause>(parsed("pause/cli", R"({"paused":true,"reason":")" + std::string(5000, 'r') + "\"}"));
     EXPECT_TRUE(pause.paused);
     EXPECT_EQ(pause.reason, std::string(1024, 'r'));
-}
-
-TEST(ControlRecord, a_rate_that_is_no_number_is_written_as_none) {
-    control::Usage usage{.pod = "a", .demanded = std::numeric_limits<double>::quiet_NaN(), .used = -1, .at = noon};
-    const ControlMessage message = control_message(usage);
-    usage.demanded = usage.used = 0;
-    EXPECT_EQ(parsed(message.key, message.value), ControlRecord(usage));
 }
 
 // --- what they add up to
@@ -210,8 +204,8 @@ TEST(ControlState, C6_jobs_below_an_offset_are_dropped_in_that_partition_alone) 
 
 TEST(ControlState, A13_usages_are_stale_after_3_seconds) {
     ControlState state;
-    const control::Usage a{.pod = "a", .demanded = 5, .used = 2.5, .at = noon},
-        b{.pod = "b", .demanded = 1, .used = 1, .at = noon + 2s};
+    const control::Usage a{.pod = "a", .partitions = 5, .has_demand = true, .at = noon},
+        b{.pod = "b", .partitions = 1, .at = noon + 2s};
     EXPECT_EQ(state.apply(a, noon), ControlChange(control_change::Used{"a"}));
     EXPECT_EQ(state.apply(b, noon + 2s), ControlChange(control_change::Used{"b"}));
     EXPECT_THAT(state.usages(noon + 2s), ElementsAre(a, b));
@@ -265,8 +259,8 @@ rc::Gen<ControlRecord> records() {
             case 3:
                 if (!there) return control::Usage{.pod = name, .known = false};
                 return control::Usage{.pod = name,
-                                      .demanded = static_cast<double>(number) / 3,
-                                      .used = static_cast<double>(number),
+                                      .partitions = static_cast<int>(number % 100),
+                                      .has_demand = number % 2 == 0,
                                       .at = *times()};
             case 4:
                 if (!there) return control::Redriven{.topic = name, .offset = number, .redriven = false};

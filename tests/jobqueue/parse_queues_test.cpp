@@ -89,6 +89,7 @@ spec:
     batch: {maxSize: 10, maxWait: 500ms}
     asyncCompletion: true
     maxPayload: 1Mi
+    maxDrain: 10s
   retry: {maxAttempts: 4, backoff: linear, initial: 1s, maxDelay: 1m, jitter: 0.25, delays: [0s, 2s, 4s]}
   deadLetter: {retention: 24h}
   priorities: [background, critical]
@@ -96,8 +97,10 @@ spec:
   schemas: {send-email: {type: object, required: [to]}, any: true}
   scaling: {minReplicas: 1, maxReplicas: 3, targetWait: 10s, targetLag: 5, idleAfter: 5s}
   paused: true
+  events: true
 status: {replicas: 1}
 )");
+    EXPECT_TRUE(queue.events);
     EXPECT_EQ(queue.ns, "shop");
     EXPECT_EQ(queue.labels.at("team"), "mail");
     EXPECT_EQ(queue.kafka, (KafkaSpec{"a:9092,b:9092",
@@ -113,7 +116,7 @@ status: {replicas: 1}
     EXPECT_EQ(json::parse(queue.worker_template_json),
               json::parse(R"({"spec":{"containers":[{"name":"app","image":"mailer"}]}})"));
     EXPECT_EQ(queue.delivery, (DeliverySpec{Mode::pull, 9000, "/jobs", 16, 90s, Ordering::key, Rate{100, 1s},
-                                            Rate{1, 1min}, 10, 500ms, true, 1 << 20}));
+                                            Rate{1, 1min}, 10, 500ms, true, 1 << 20, 10s}));
     EXPECT_EQ(queue.retry, (RetryPolicy{4, Backoff::linear, 1s, 1min, 0.25, std::vector<Duration>{0s, 2s, 4s}}));
     EXPECT_EQ(queue.dead_letter_retention, 24h);
     EXPECT_THAT(queue.priorities, ElementsAre("critical", "normal", "background"));
@@ -172,6 +175,8 @@ TEST(QueueFile, each_limit_holds) {
         {"delivery: {path: \"/a\\r\\nHost: x\"}", "spec.delivery.path"},
         {"delivery: {path: '/a b'}", "spec.delivery.path"},
         {"delivery: {asyncCompletion: 1}", "spec.delivery.asyncCompletion"},
+        {"delivery: {asyncCompletion: true, batch: {maxSize: 2}}", "spec.delivery.asyncCompletion"},
+        {"delivery: {maxDrain: -1s}", "spec.delivery.maxDrain"},
         {"delivery: {maxPayload: 128KB}", "spec.delivery.maxPayload"},
         {"delivery: {maxPayload: 0}", "spec.delivery.maxPayload"},
         {"delivery: {rateLimit: {per: 1s}}", "spec.delivery.rateLimit.max"},

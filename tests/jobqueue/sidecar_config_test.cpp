@@ -77,7 +77,8 @@ rc::Gen<SidecarConfig> configs() {
             config.delivery.key_rate_limit = Rate{*rc::gen::inRange(1, 1000), *durations(1ms, 1h)};
         config.delivery.batch_max_size = *rc::gen::inRange(1, 100);
         config.delivery.batch_max_wait = *durations(0s, 1h);
-        config.delivery.async_completion = *rc::gen::arbitrary<bool>();
+        config.delivery.async_completion = config.delivery.batch_max_size == 1 && *rc::gen::arbitrary<bool>();
+        config.delivery.max_drain = *durations(0s, 24h);
         config.delivery.max_payload = *rc::gen::inRange(1, 1 << 20);
         config.retry.max_attempts = *rc::gen::inRange(1, 101);
         config.retry.backoff = *rc::gen::element(Backoff::exponential, Backoff::linear, Backoff::fixed);

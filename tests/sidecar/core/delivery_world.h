@@ -155,6 +155,7 @@ private:
     void perform(int member, const action::Commit&);
     void perform(int member, const action::Detach&);
     void perform(int member, const action::Release&);
+    void perform(int, const action::ReportUsage&) {}
     void perform(int member, const action::Probe&);
     void perform(int member, const action::Drained&);
     void check_order(int member, const Held& held);
