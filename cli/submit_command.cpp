@@ -87,12 +87,12 @@ Result<std::vector<Field>> headers_of(const Arguments& arguments) {
 }
 
 // Once it is missing or out of reach, again until `patience` is over.
-Result<void> find_topic(const QueueTarget& target, Duration patience) {
+Result<void> find_topic(const QueueTarget& target, const std::string& topic, Duration patience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     for (;;) {
         Result<void> found;
         if (auto admin = kafka::Admin::connect(target.kafka, 5s))
-            found = check_topics(**admin, target, {target.topics.main});
+            found = check_topics(**admin, target, {topic});
         else
             found = tl::unexpected(admin.error());
         if (found || found.error().code == Error::Code::invalid || std::chrono::steady_clock::now() >= deadline)
@@ -132,14 +132,15 @@ int submit(const Arguments& arguments) {
         arguments.wait.empty() ? std::optional(Duration{0}) : jobqueue::parse_duration(arguments.wait);
     if (!patience) return complain(wrong("--wait must be a duration such as 30s, not " + arguments.wait));
     if (target->queue) source = limited(std::move(*source), target->queue->delivery.max_payload);
-    if (const auto found = find_topic(*target, *patience); !found) return complain(found.error());
+    const std::string topic = jobqueue::topic_for(target->topics, arguments.priority);
+    if (const auto found = find_topic(*target, topic, *patience); !found) return complain(found.error());
 
     boost::asio::io_context io(1);
     int code = 1;
     auto submitter = Submitter::start(
-        io, target->kafka, {.topic = target->topics.main, .jobs = std::move(*source), .headers = std::move(*headers)},
+        io, target->kafka, {.topic = topic, .jobs = std::move(*source), .headers = std::move(*headers)},
         [&](const Submitter::Outcome& outcome) {
-            code = report(target->topics.main, !arguments.lines.empty() || !arguments.folder.empty(), outcome);
+            code = report(topic, !arguments.lines.empty() || !arguments.folder.empty(), outcome);
             io.stop();
         });
     if (!submitter) return complain(submitter.error());

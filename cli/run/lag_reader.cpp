@@ -1,5 +1,7 @@
 #include "cli/run/lag_reader.h"
 
+#include <algorithm>
+
 #include <boost/asio/post.hpp>
 
 #include "cli/run/topic_plan.h"
@@ -60,7 +62,7 @@ Result<int> LagReader::prepare() {
     std::vector<std::string> names;
     for (const jobqueue::JobQueue& queue : queues_) {
         const jobqueue::Topics topics = jobqueue::topics_of(queue);
-        names.push_back(topics.main);
+        for (const jobqueue::LaneTopic& lane : topics.lanes) names.push_back(lane.topic);
         for (const jobqueue::RetryTopic& retry : topics.retries) names.push_back(retry.topic);
     }
     if (Result<void> made = admin_->ensure_topics(topic_plan(queues_, *brokers)); !made)
@@ -82,7 +84,7 @@ Result<std::vector<QueueFigures>> LagReader::look() {
         QueueOffsets offsets;
         const jobqueue::Topics topics = jobqueue::topics_of(queue);
         for (const auto& [key, value] : *all) {
-            bool ours = key.topic == topics.main;
+            bool ours = std::ranges::find(topics.lanes, key.topic, &jobqueue::LaneTopic::topic) != topics.lanes.end();
             for (const jobqueue::RetryTopic& retry : topics.retries) ours = ours || key.topic == retry.topic;
             if (ours) offsets.offsets.emplace(key, value);
         }
@@ -95,7 +97,8 @@ Result<std::vector<QueueFigures>> LagReader::look() {
 
 Result<QueueFigures> LagReader::look_at(const jobqueue::JobQueue& queue, QueueOffsets look) {
     const jobqueue::Topics topics = jobqueue::topics_of(queue);
-    std::vector<std::string> groups{jobqueue::group_of(queue)};
+    std::vector<std::string> groups;
+    for (const jobqueue::LaneTopic& lane : topics.lanes) groups.push_back(jobqueue::lane_group_of(queue, lane.lane));
     if (!topics.retries.empty()) groups.push_back(jobqueue::retry_group_of(queue));
     for (const std::string& group : groups) {
         auto positions = admin_->group_positions(group);

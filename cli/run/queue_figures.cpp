@@ -44,16 +44,18 @@ QueueFigures figures_of(const jobqueue::Topics& topics, const QueueOffsets& look
     QueueFigures sum;
     for (const auto& [key, offsets] : look.offsets) {
         const bool is_main = key.topic == topics.main;
+        const bool is_lane =
+            is_main || std::ranges::find(topics.lanes, key.topic, &jobqueue::LaneTopic::topic) != topics.lanes.end();
         const bool is_retry =
             std::ranges::find(topics.retries, key.topic, &jobqueue::RetryTopic::topic) != topics.retries.end();
-        if (!is_main && !is_retry) continue;
+        if (!is_lane && !is_retry) continue;
         const Partition partition = partition_of(look, key, offsets);
         const std::int64_t unfinished = operator_core::backlog_of(partition.figures);
         sum.unfinished += unfinished;
         sum.busy.busy_us += partition.busy_micros;
         sum.busy.completions += partition.completions;
-        if (is_main) {
-            ++sum.partitions;
+        if (is_lane) {
+            sum.partitions += is_main ? 1 : 0;  // each pod takes part in every lane
             sum.backlog += unfinished;
             sum.end_offsets += std::max<std::int64_t>(offsets.end, 0);
             continue;

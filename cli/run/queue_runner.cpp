@@ -35,8 +35,10 @@ QueueRunner::QueueRunner(RunPlace& place, jobqueue::JobQueue queue)
 
 void QueueRunner::observe(const QueueFigures* figures) {
     figures_ = figures ? std::optional(*figures) : std::nullopt;
-    const auto in_flight = static_cast<std::int64_t>(stats().in_flight);
-    const operator_core::Observation seen = observation_of(figures, wanted_, in_flight, queue_.paused);
+    const sidecar::Stats all = stats();
+    const auto in_flight = static_cast<std::int64_t>(all.in_flight);
+    const operator_core::Observation seen =
+        observation_of(figures, wanted_, in_flight, queue_.paused || (all.joined && all.paused));
     operator_core::Decision decision = operator_core::decide(policy_, seen, memory_, now());
     memory_ = std::move(decision.next);
     if (!stopping_) scale_to(decision.replicas);
@@ -167,6 +169,7 @@ QueueState QueueRunner::state_of(const std::string& kafka_problem, std::int64_t 
     if (!kafka_problem.empty()) return QueueState::kafka_unreachable;
     if (queue_.paused) return QueueState::paused;
     if (!figures_) return QueueState::starting;
+    if (const sidecar::Stats all = stats(); all.joined && all.paused) return QueueState::paused;
     const auto any = [this](auto what) {
         return std::ranges::any_of(replicas_, [&](const auto& each) { return !each->is_stopping() && what(*each); });
     };

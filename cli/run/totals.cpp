@@ -9,9 +9,9 @@ constexpr auto window = std::chrono::seconds(3);
 
 void add_to(sidecar::Stats& sum, const sidecar::Stats& one) {
     using sidecar::Stats;
-    for (const auto count :
-         {&Stats::received, &Stats::handed_over, &Stats::completed, &Stats::retried, &Stats::dead_lettered,
-          &Stats::moved, &Stats::repeated, &Stats::dropped, &Stats::write_failures}) {
+    for (const auto count : {&Stats::received, &Stats::handed_over, &Stats::completed, &Stats::cancelled,
+                             &Stats::retried, &Stats::dead_lettered, &Stats::moved, &Stats::repeated, &Stats::dropped,
+                             &Stats::write_failures, &Stats::events_left_out}) {
         sum.*count += one.*count;
     }
     for (const auto& [name, count] : one.dead_by_class) sum.dead_by_class[name] += count;
@@ -22,6 +22,7 @@ void add_to(sidecar::Stats& sum, const sidecar::Stats& one) {
     sum.partitions += one.partitions;
     sum.worker_reachable = sum.worker_reachable || one.worker_reachable;
     sum.joined = sum.joined || one.joined;
+    sum.paused = sum.paused || one.paused;
     if (sum.trouble.empty()) sum.trouble = one.trouble;
     if (sum.blocked_job.empty()) sum.blocked_job = one.blocked_job;
 }
@@ -29,7 +30,7 @@ void add_to(sidecar::Stats& sum, const sidecar::Stats& one) {
 sidecar::Stats past_of(const sidecar::Stats& stats) {
     sidecar::Stats past = stats;
     past.in_flight = past.held = past.partitions = 0;
-    past.worker_reachable = past.joined = past.drained = false;
+    past.worker_reachable = past.joined = past.paused = past.drained = false;
     past.trouble.clear();
     past.blocked_job.clear();
     return past;

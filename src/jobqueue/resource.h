@@ -137,6 +137,9 @@ struct Topics {
     std::string control;              // <main>.control
 };
 Topics topics_of(const JobQueue& queue);
+// Where a job of this priority, as its header has it, is produced: its lane's topic, or that of the next less urgent
+// lane.
+const std::string& topic_for(const Topics& topics, std::string_view priority);
 std::string group_of(const JobQueue& queue);                              // drover.<namespace>.<name>
 std::string lane_group_of(const JobQueue& queue, std::string_view lane);  // and .<lane>, but for the normal one
 std::string retry_group_of(const JobQueue& queue);                        // and .retry

@@ -46,6 +46,28 @@ TEST(Topics, A12_lanes_that_the_queue_names_have_topics_and_groups_of_their_own_
     EXPECT_EQ(lane_group_of(queue, "normal"), group_of(queue));
 }
 
+TEST(Topics, A12_a_job_is_produced_to_its_lane_or_the_next_less_urgent_one) {
+    JobQueue queue;
+    queue.name = "email";
+    queue.kafka.topic = "mails";
+    queue.priorities = {"high", "low"};
+    const Topics topics = topics_of(queue);
+    for (const auto& [priority, topic] : {std::pair{"critical", "mails.high"},
+                                          {"1", "mails.high"},
+                                          {"high", "mails.high"},
+                                          {"normal", "mails"},
+                                          {"", "mails"},
+                                          {"5", "mails"},
+                                          {"what?", "mails"},
+                                          {"low", "mails.low"},
+                                          {"7", "mails.low"},
+                                          {"background", "mails.low"},
+                                          {"10", "mails.low"}}) {
+        EXPECT_EQ(topic_for(topics, priority), topic) << priority;
+    }
+    EXPECT_EQ(topic_for(topics_of(JobQueue{.name = "x"}), "critical"), "default.x");
+}
+
 TEST(Topics, A3_an_ordered_queue_has_no_retry_topics_since_a_failing_job_keeps_its_place) {
     JobQueue queue;
     for (const auto ordering : {Ordering::key, Ordering::partition}) {
