@@ -1,6 +1,7 @@
 #include "sidecar/exchanges.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "src/telemetry/log.h"
 
@@ -112,6 +113,10 @@ void Exchanges::answered(http::JobClient::Token token, const http::Answer& answe
 
 void Exchanges::answered_one(Lease lease, const http::Answer& answer, Time now, std::vector<Event>& events) {
     HeldJob& job = slots_[slot_of(lease)];
+    if (job.said) {  // the app was faster with the job than with its 202: however that ended, the job is at its end
+        events.emplace_back(event::Answered{lease, *std::exchange(job.said, std::nullopt)});
+        return;
+    }
     if (config_.delivery.async_completion && is_success(answer) && answer.status == 202) {
         job.leased = true;
         events.emplace_back(event::Accepted{lease});

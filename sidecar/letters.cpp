@@ -135,12 +135,14 @@ bool Letters::delivered(const kafka::Delivery& delivery, std::vector<Event>& eve
     --writing.open;
     if (delivery.outcome) {
         ((delivery.token & letter_flag) != 0 ? writing.letter_is_safe : writing.event_is_safe) = true;
+        trouble_.clear();
     } else {
         ++stats_.write_failures;
         writing.failed = true;
         writing.too_large |= delivery.outcome.error().code == Error::Code::too_large;
+        trouble_ = delivery.outcome.error().message;
         log::error("what became of a job is not written, trying again",
-                   {{"job", slots_[slot].id}, {"error", delivery.outcome.error().message}});
+                   {{"job", slots_[slot].id}, {"error", trouble_}});
     }
     finish(slot, events);
     return true;
@@ -176,8 +178,9 @@ void Letters::produce(Slot slot, std::uint64_t kind, const kafka::Message& messa
     ++stats_.write_failures;
     writing.failed = true;
     writing.too_large |= queued.error().code == Error::Code::too_large;
+    trouble_ = queued.error().message;
     log::error("what became of a job is not written, trying again",
-               {{"job", slots_[slot].id}, {"topic", std::string(message.topic)}, {"error", queued.error().message}});
+               {{"job", slots_[slot].id}, {"topic", std::string(message.topic)}, {"error", trouble_}});
 }
 
 void Letters::produce_event(Slot slot, std::uint64_t kind, const LifecycleEvent& event) {

@@ -38,6 +38,9 @@ public:
     // True where the delivery was of one of ours.
     bool delivered(const kafka::Delivery& delivery, std::vector<Event>& events);
 
+    // Why what became of a job could not be written the last time; "" when it could.
+    const std::string& trouble() const { return trouble_; }
+
 private:
     bool tells_events() const { return !config_.events_topic.empty(); }
     jobqueue::LifecycleEvent event_of(const HeldJob& job, jobqueue::JobEvent state, Time now) const;
@@ -52,6 +55,7 @@ private:
     Stats& stats_;
     std::string queue_;  // <namespace>.<name>
     std::string event_;  // buffer
+    std::string trouble_;
 };
 
 }  // namespace drover::sidecar

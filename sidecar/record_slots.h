@@ -20,8 +20,10 @@ struct HeldJob {
     int max_attempts = 0;
     Lease lease = 0;
     Time handed_over_at{};
-    bool leased = false;         // in hand without an exchange: pulled, or accepted
-    std::uint32_t exchange = 0;  // of a batch
+    bool leased = false;                  // in hand without an exchange: pulled, or accepted
+    std::optional<Duration> lease_lasts;  // where the app that pulled it said so
+    std::optional<Outcome> said;          // its end, said by its lease before its request was answered
+    std::uint32_t exchange = 0;           // of a batch
     std::string result, result_type;
     jobqueue::Cause cause;  // of the dead letter that is being written
 
@@ -52,6 +54,7 @@ public:
         job.record = std::move(record);
         job.writing = {};
         job.leased = false;
+        job.lease_lasts.reset();
         job.result.clear();
         return slot;
     }

@@ -65,6 +65,22 @@ std::size_t lane_for(const jobqueue::SidecarConfig& config, std::string_view pri
     return lane;
 }
 
+// Of a retry: where its priority says, and without one where it first stood.
+std::size_t lane_of(const jobqueue::SidecarConfig& config, const jobqueue::JobHeaders& job) {
+    if (job.priority.empty() && job.original) {
+        const auto lane = std::ranges::find(config.lanes, job.original->topic, &jobqueue::SidecarLane::topic);
+        if (lane != config.lanes.end()) return static_cast<std::size_t>(lane - config.lanes.begin());
+    }
+    return lane_for(config, job.priority);
+}
+
+// How long a partition that goes waits for jobs that the app has.
+Duration longest_hand_over(const jobqueue::SidecarConfig& config) {
+    const auto& delivery = config.delivery;
+    const bool leases = delivery.async_completion || delivery.mode == jobqueue::Mode::pull;
+    return leases ? delivery.timeout + delivery.max_drain : delivery.timeout;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Sidecar>> Sidecar::start(boost::asio::io_context& io, jobqueue::SidecarConfig config) {
@@ -88,6 +104,7 @@ Sidecar::Sidecar(boost::asio::io_context& io, jobqueue::SidecarConfig config)
     usage_name_ = config_.pod.empty() ? incarnation_ : config_.pod;
     lease_ = incarnation_ + "-";
     paused_ = config_.paused || !config_.control_topic.empty();
+    worker_was_reachable_ = engine_.worker_reachable();  // from the start where it pulls
 }
 
 Sidecar::~Sidecar() {
@@ -120,7 +137,7 @@ Result<void> Sidecar::connect() {
         for (const auto& [topic, step] : steps) options.topics.push_back(topic);
         options.session_timeout = std::chrono::ceil<std::chrono::milliseconds>(config_.session_timeout);
         options.max_poll_interval = std::max<std::chrono::milliseconds>(
-            std::chrono::ceil<std::chrono::milliseconds>(config_.delivery.timeout) + 60s, options.session_timeout);
+            std::chrono::ceil<std::chrono::milliseconds>(longest_hand_over(config_)) + 60s, options.session_timeout);
         options.max_poll_interval =
             std::min<std::chrono::milliseconds>(options.max_poll_interval, 24h);  // librdkafka's
         auto member = kafka::GroupMember::join(config_.kafka, options, wakeup_);
@@ -339,7 +356,7 @@ event::Arrived Sidecar::arrived(const Subscription& subscription, AssignmentId a
     if (!job.headers.id.empty()) {
         arrived.fingerprint = fingerprint(job.headers.id, job.headers.run, job.headers.attempts_made, job.headers.hops);
     }
-    if (subscription.retries() && config_.lanes.size() > 1) arrived.lane = lane_for(config_, job.headers.priority);
+    if (subscription.retries() && config_.lanes.size() > 1) arrived.lane = lane_of(config_, job.headers);
     arrived.cancelled = control_ && control_->is_cancelled(job.id, clock_.now());
     return arrived;
 }
@@ -364,6 +381,9 @@ void Sidecar::serve_events() {
         if (!given_leases_.empty()) {
             pulls_.answer(now);
             given_leases_.clear();
+            // Those that were answered wait for no more, though they had asked for more: said before anything else
+            // can be handed to them.
+            events_.insert(events_.begin() + static_cast<std::ptrdiff_t>(i) + 1, event::Demanded{pulls_.demand()});
         }
     }
     events_.clear();
@@ -386,14 +406,14 @@ void Sidecar::perform(action::HandOver& hand_over) {
     } else {
         job.leased = true;
         const std::string& lease = given_leases_.emplace_back(lease_);
-        if (const auto lasts = pulls_.give(batch_item(job, lease))) {
-            events_.emplace_back(event::Renewed{hand_over.lease, *lasts});
-        }
+        job.lease_lasts = pulls_.give(batch_item(job, lease));
+        if (job.lease_lasts) events_.emplace_back(event::Renewed{hand_over.lease, job.lease_lasts});
     }
     letters_->tell_started(hand_over.slot, job.handed_over_at);
 }
 
 void Sidecar::perform(action::Abort& abort) {
+    hand_over_ends(static_cast<Slot>(abort.lease));  // the app has no more to say about it
     if (!slots_[static_cast<Slot>(abort.lease)].leased) return exchanges_.abort(*client_, abort.lease, events_);
     events_.emplace_back(event::Answered{abort.lease, {.verdict = Outcome::Verdict::aborted}});
 }
@@ -522,7 +542,7 @@ void Sidecar::drain(std::function<void()> drained) {
     if (draining_) return;
     draining_ = true;
     pulls_.answer_all();
-    drain_limit_.expires_after(config_.delivery.timeout + drain_grace);
+    drain_limit_.expires_after(longest_hand_over(config_) + drain_grace);
     drain_limit_.async_wait([this](boost::system::error_code error) {
         if (error) return;
         log::error("drain took too long: what is not finished goes to another pod", {});
@@ -550,6 +570,7 @@ Stats Sidecar::stats() const {
     stats.drained = is_drained_;
     stats.paused = paused_;
     stats.trouble = kafka_trouble_;
+    if (!letters_->trouble().empty()) stats.trouble = letters_->trouble();
     if (control_ && !control_->trouble().empty()) stats.trouble = control_->trouble();
     if (const std::optional<BlockedKey> blocked = engine_.blocked_key()) {
         const HeldJob& job = slots_[blocked->slot];

@@ -41,7 +41,8 @@ public:
     ~Sidecar();
 
     // Stops fetching, finishes what is in flight, commits, leaves the groups, then calls `drained`, at most
-    // `delivery.timeout` and 10 s later. Calls after the first are told when the first is done.
+    // `delivery.timeout` (where the app holds leases, `delivery.maxDrain` too) and 10 s later. Calls after the first are
+    // told when the first is done.
     void drain(std::function<void()> drained);
 
     // A job for `queue`, durable when `done` has a partition and an offset.
@@ -104,6 +105,8 @@ private:
     void perform(action::Drained& action);
     // A job that the app has in hand by this lease, as the app wrote both.
     Result<Slot> in_hand(std::string_view job_id, std::string_view lease) const;
+    Result<Slot> endable(std::string_view job_id, std::string_view lease) const;
+    void end(Slot slot, Outcome outcome);
     Result<Heard> heard(Slot slot) const;
     bool was_cancelled(std::string_view lease) const;
     void hand_over_ends(Slot slot);

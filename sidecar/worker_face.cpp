@@ -32,7 +32,9 @@ Result<Slot> Sidecar::in_hand(std::string_view job_id, std::string_view text) co
     const std::optional<Lease> lease = parse_lease(text, incarnation_);
     if (!lease) return tl::unexpected(gone(job_id));
     const auto standing = engine_.standing(*lease);
-    if (!standing || slots_[standing->slot].id != job_id) return tl::unexpected(gone(job_id));
+    if (!standing || slots_[standing->slot].id != job_id || slots_[standing->slot].said) {
+        return tl::unexpected(gone(job_id));
+    }
     return standing->slot;
 }
 
@@ -71,36 +73,46 @@ Result<Sidecar::Heard> Sidecar::hear(const request::Heartbeat& heartbeat) {
     if (!slot) {
         return was_cancelled(heartbeat.lease) ? Result<Heard>(Heard{.cancelled = true}) : tl::unexpected(slot.error());
     }
-    handle(event::Renewed{slots_[*slot].lease, std::nullopt});
+    handle(event::Renewed{slots_[*slot].lease, slots_[*slot].lease_lasts});
     schedule_turn();
     return heard(*slot);
 }
 
 Result<Sidecar::Heard> Sidecar::hear(request::Complete complete) {
-    const Result<Slot> slot = in_hand(complete.job_id, complete.lease);
+    const Result<Slot> slot = endable(complete.job_id, complete.lease);
     if (!slot) return tl::unexpected(slot.error());
-    HeldJob& job = slots_[*slot];
-    if (!job.leased) return failure(Error::Code::conflict, "job " + job.id + " ends with the answer to its request");
-    job.result = std::move(complete.result);
-    job.result_type = std::move(complete.content_type);
-    stats_.worker_time.add(clock_.now() - job.handed_over_at);
-    hand_over_ends(*slot);
-    handle(event::Answered{job.lease, {.verdict = Outcome::Verdict::done}});
-    schedule_refill();
+    slots_[*slot].result = std::move(complete.result);
+    slots_[*slot].result_type = std::move(complete.content_type);
+    end(*slot, {.verdict = Outcome::Verdict::done});
     return Heard{};
 }
 
 Result<Sidecar::Heard> Sidecar::hear(const request::Fail& fail) {
-    const Result<Slot> slot = in_hand(fail.job_id, fail.lease);
+    const Result<Slot> slot = endable(fail.job_id, fail.lease);
     if (!slot) return tl::unexpected(slot.error());
-    const HeldJob& job = slots_[*slot];
-    if (!job.leased) return failure(Error::Code::conflict, "job " + job.id + " ends with the answer to its request");
-    stats_.worker_time.add(clock_.now() - job.handed_over_at);
-    hand_over_ends(*slot);
     const auto verdict = fail.retryable ? Outcome::Verdict::retry : Outcome::Verdict::dead;
-    handle(event::Answered{job.lease, reported(verdict, fail.error, fail.message, fail.retry_after)});
-    schedule_refill();
+    end(*slot, reported(verdict, fail.error, fail.message, fail.retry_after));
     return Heard{};
+}
+
+// In hand, and ended by its lease: pulled, accepted, or about to be accepted.
+Result<Slot> Sidecar::endable(std::string_view job_id, std::string_view lease) const {
+    const Result<Slot> slot = in_hand(job_id, lease);
+    if (!slot || slots_[*slot].leased || config_.delivery.async_completion) return slot;
+    return failure(Error::Code::conflict, "job " + std::string(job_id) +
+                                              " ends with the answer to its request (spec.delivery.asyncCompletion)");
+}
+
+void Sidecar::end(Slot slot, Outcome outcome) {
+    HeldJob& job = slots_[slot];
+    hand_over_ends(slot);
+    if (!job.leased) {  // its request is not answered yet, and holds on to the record
+        job.said = std::move(outcome);
+        return;
+    }
+    stats_.worker_time.add(clock_.now() - job.handed_over_at);
+    handle(event::Answered{job.lease, std::move(outcome)});
+    schedule_refill();
 }
 
 Result<void> Sidecar::lease(const request::LeaseRequest& wanted, Pulls::Reply reply) {
