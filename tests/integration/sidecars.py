@@ -1,5 +1,6 @@
 """Queues and the sidecars that serve them, as processes."""
 
+import datetime
 import http.client
 import itertools
 import json
@@ -8,7 +9,7 @@ import pathlib
 import signal
 import subprocess
 
-from kafka_client import DROVER
+from kafka_client import DROVER, Record
 from processes import end_with_parent, wait_until
 
 _numbers = itertools.count(1)
@@ -18,11 +19,12 @@ class Queue:
     """The topics of one queue, made anew, and the configuration of its sidecars.
 
     `steps` are the retry topics', such as ("100ms", "1s"). What a test says of `delivery` and `retry` goes into the
-    configuration as it is. Where a test says nothing of it, no job times out because the machine is slow.
+    configuration as it is. Where a test says nothing of it, no job times out because the machine is slow. `lanes` are
+    the names of all of them, most urgent first. `control` and `events`: the queue has such a topic.
     """
 
     def __init__(self, kafka, folder, partitions=1, replication=1, steps=("100ms",), delivery=None, retry=None,
-                 create=True, name=None, **config):
+                 create=True, name=None, control=False, events=False, lanes=(), **config):
         self.kafka = kafka
         self.folder = pathlib.Path(folder)
         self.name = name or f"queue{next(_numbers)}-{os.getpid()}"
@@ -30,7 +32,11 @@ class Queue:
         self.dead_letters = f"{self.topic}.dlq"
         self.steps = steps
         self.retry_topics = [f"{self.topic}.retry.{step}" for step in steps]
+        self.control_topic = f"{self.topic}.control" if control else ""
+        self.events_topic = f"{self.topic}.events" if events else ""
         self.group = f"drover.test.{self.name}"
+        self.lanes = {lane: (self.topic, self.group) if lane == "normal" else (f"{self.topic}.{lane}", f"{self.group}.{lane}")
+                      for lane in lanes}
         self.retry_group = f"{self.group}.retry"
         self.partitions = partitions
         self.replication = replication
@@ -44,11 +50,22 @@ class Queue:
     @property
     def all_partitions(self):
         """Of all topics that its sidecars read."""
-        return self.partitions * (1 + len(self.steps))
+        return self.partitions * (max(len(self.lanes), 1) + len(self.steps))
 
     def create(self):
-        self.kafka.create(self.topic, *self.retry_topics, self.dead_letters, partitions=self.partitions,
+        lane_topics = {topic for topic, _ in self.lanes.values()} - {self.topic}
+        self.kafka.create(self.topic, *lane_topics, *self.retry_topics, self.dead_letters, partitions=self.partitions,
                           replication=self.replication)
+        self.create_control()
+        self.create_events()
+
+    def create_control(self):
+        if self.control_topic:
+            self.kafka.create(self.control_topic, replication=self.replication, cleanup_policy="compact")
+
+    def create_events(self):
+        if self.events_topic:
+            self.kafka.create(self.events_topic, replication=self.replication)
 
     def config(self, port, **changes):
         return {
@@ -57,6 +74,8 @@ class Queue:
             "topic": self.topic, "deadLetterTopic": self.dead_letters,
             "retryTopics": [{"topic": topic, "step": step} for topic, step in zip(self.retry_topics, self.steps)],
             "group": self.group, "retryGroup": self.retry_group,
+            "controlTopic": self.control_topic, "eventsTopic": self.events_topic,
+            "lanes": [{"lane": lane, "topic": topic, "group": group} for lane, (topic, group) in self.lanes.items()],
             "queueTopics": {self.name: self.topic},
             "delivery": self._delivery | {"port": port}, "retry": self._retry,
             "appPort": 0, "probePort": 0, "probeAddress": "127.0.0.1",
@@ -72,12 +91,39 @@ class Queue:
     def dead(self, count=0):
         return self.kafka.read(self.dead_letters, count=count)
 
+    def control(self, key, value):
+        """Writes to the control topic: a dict is JSON, None takes back what the key said."""
+        value = json.dumps(value).encode() if isinstance(value, dict) else value
+        self.kafka.produce(self.control_topic, [Record(value, key.encode())])
+
+    def pause(self, paused=True):
+        self.control("pause/test", {"paused": paused, "by": "a test", "at": now()})
+
+    def cancel(self, job_id):
+        self.control(f"cancel/{job_id}", {"by": "a test", "at": now()})
+
+    def events(self, job_id=None, count=0):
+        """What was told of all jobs, or of this one, in order. `count` as in KafkaClient.read()."""
+        events = [json.loads(record.value) for record in self.kafka.read(self.events_topic, count=count)]
+        return [event for event in events if job_id in (None, event["jobId"])]
+
+    def wait_for_events(self, condition, what, job_id=None):
+        """Until condition(events) is true; those events."""
+        def fulfilled():
+            events = self.events(job_id)
+            return events if condition(events) else None
+        return wait_until(fulfilled, what, 60)
+
     def committed(self, group=None):
         """How many records of the queue's topics lie below what is committed, start offsets being 0."""
         return sum(position["offset"] for position in self.kafka.positions(group or self.group).values())
 
     def wait_until_committed(self, count, group=None):
         wait_until(lambda: self.committed(group) >= count, f"commit of {count} records", 60)
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Sidecar:
@@ -170,6 +216,18 @@ class Sidecar:
         """(status, JSON) of POST /v1/queues/{queue}/jobs"""
         status, body = request(self.app_port, "POST", f"/v1/queues/{queue}/jobs", json.dumps(job).encode(), headers)
         return status, json.loads(body)
+
+    def say(self, job, deed, body=b"", lease=None, job_id=None, content_type="application/json"):
+        """(status, JSON) of POST /v1/jobs/{id}/{deed}, about this hand-over, or with another lease or another id."""
+        headers = {"content-type": content_type, "drover-lease": lease or job.lease}
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        status, answer = request(self.app_port, "POST", f"/v1/jobs/{job_id or job.id}/{deed}", body, headers)
+        return status, json.loads(answer)
+
+    def lease(self, **wanted):
+        """The answer to POST /v1/lease: (status, JSON)"""
+        status, answer = request(self.app_port, "POST", "/v1/lease", json.dumps(wanted).encode())
+        return status, json.loads(answer)
 
     def _wait_until(self, condition, what, seconds):
         try:

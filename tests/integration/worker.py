@@ -92,9 +92,13 @@ class Job:
         return int(self.header("drover-attempt"))
 
     @property
+    def lease(self):
+        return self.header("drover-lease")
+
+    @property
     def incarnation(self):
         """Of the sidecar that handed it over: a new one with each start."""
-        return self.header("drover-lease").partition("-")[0]
+        return self.lease.partition("-")[0]
 
 
 def parse_head(head):
