@@ -35,7 +35,7 @@ void Pulls::answer(Time now) {
 }
 
 void Pulls::answer_all() {
-    for (const Pull& pull : std::exchange(waiting_, {})) reply_to(pull);
+    for (const Pull& pull : std::exchange(waiting_, {})) pull.reply(std::string(draining_answer));
 }
 
 std::optional<Time> Pulls::next_end() const {

@@ -6,6 +6,7 @@
 #include <list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sidecar/batch.h"
@@ -17,6 +18,7 @@ class Pulls {
 public:
     // {"jobs":[…]}, each as in a batch; none when the time is over.
     using Reply = std::function<void(std::string)>;
+    static constexpr std::string_view draining_answer = R"({"jobs":[],"drain":true})";
 
     void add(std::size_t most, Time until, std::optional<Duration> lease_lasts, Reply reply);
 
@@ -27,6 +29,7 @@ public:
     std::optional<Duration> give(const BatchItem& item);
     // Replies to those that got something, and to those whose time is over by `now`.
     void answer(Time now);
+    // To all, at a drain: nobody will have jobs for them.
     void answer_all();
     // When answer() is to be called at the latest.
     std::optional<Time> next_end() const;

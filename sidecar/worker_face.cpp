@@ -121,7 +121,7 @@ Result<void> Sidecar::lease(const request::LeaseRequest& wanted, Pulls::Reply re
                        "the queue pushes its jobs: nothing can be leased (spec.delivery.mode: pull)");
     }
     if (draining_) {
-        reply(R"({"jobs":[],"drain":true})");
+        reply(std::string(Pulls::draining_answer));
         return {};
     }
     pulls_.add(static_cast<std::size_t>(wanted.max), clock_.now() + wanted.wait, wanted.lease, std::move(reply));
