@@ -41,8 +41,8 @@ public:
     ~Sidecar();
 
     // Stops fetching, finishes what is in flight, commits, leaves the groups, then calls `drained`, at most
-    // `delivery.timeout` (where the app holds leases, `delivery.maxDrain` too) and 10 s later. Calls after the first are
-    // told when the first is done.
+    // `delivery.timeout` (where the app holds leases, `delivery.maxDrain` too) and 10 s later. Calls after the first
+    // are told when the first is done.
     void drain(std::function<void()> drained);
 
     // A job for `queue`, durable when `done` has a partition and an offset.
