@@ -93,9 +93,7 @@ std::optional<Time> DeliveryEngine::next_wakeup() const {
     if (rate_free_at_) at = std::min(at, *rate_free_at_);
     if (queue_rate_) at = std::min(at, queue_rate_->report_at().value_or(at));
     if (ready_.size() > 0 && !lanes_known_) at = std::min(at, lanes_known_at_);
-    if (ready_.size() > 0 && config_.batch_max_wait > Duration{0}) {
-        at = std::min(at, std::max(ready_since_ + config_.batch_max_wait, now_ + 1ms));
-    }
+    if (const Time due = batch_due_at(); due > now_) at = std::min(at, due);  // else it waits for an event
     if (at == Time::max()) return std::nullopt;
     return at;
 }
@@ -111,7 +109,13 @@ std::size_t DeliveryEngine::room(AssignmentId assignment) const {
     return std::min({ready_limit() - ready, config_.held_jobs - partition.held_jobs, most_taken_at_once});
 }
 
-bool DeliveryEngine::has_room() const { return !draining_ && ready_.size() < config_.lanes * ready_limit(); }
+bool DeliveryEngine::has_room() const {
+    if (draining_) return false;
+    for (std::size_t lane = 0; lane < config_.lanes; ++lane) {
+        if (ready_.size(lane) < ready_limit()) return true;
+    }
+    return false;
+}
 
 std::optional<DeliveryEngine::Standing> DeliveryEngine::standing(Lease lease) const {
     const Slot slot = slot_of(lease);
@@ -304,6 +308,11 @@ void DeliveryEngine::on(event::Accepted& accepted) {
 void DeliveryEngine::on(event::Renewed& renewed) {
     Job* const job = leased_out(renewed.lease);
     if (job == nullptr || job->aborted) return;
+    const Partition* partition = partition_of(*job);
+    // One that is not leased has its timeout, and for longer than that it may not stay either.
+    if (partition != nullptr && is_leaving(*partition) && !job->leave_by) {
+        job->leave_by = std::max(job->expires_at, now_ + config_.max_drain);
+    }
     expire(*job, now_ + renewed.lasts.value_or(job->timeout));
 }
 
@@ -487,7 +496,6 @@ void DeliveryEngine::offer(Slot slot) {
                                               action::WriteRetry::Why::not_due});
     }
     enter(slot, State::ready);
-    if (ready_.size() == 0) ready_since_ = now_;
     ready_.push_back(job.lane, slot, now_);
 }
 
@@ -716,7 +724,6 @@ bool DeliveryEngine::is_held_by_key_limit(Slot slot) {
 }
 
 bool DeliveryEngine::may_hand_over() {
-    if (draining_ || paused_ || worker_ != Worker::reachable) return false;
     if (!lanes_known_) {  // else the first one that is read goes first, whatever its lane
         std::vector<bool> known(config_.lanes, false);
         bool all = true;
@@ -726,13 +733,14 @@ bool DeliveryEngine::may_hand_over() {
         }
         lanes_known_ = now_ >= lanes_known_at_ || (all && std::ranges::all_of(known, std::identity()));
     }
-    return lanes_known_;
+    return lanes_known_ && !draining_ && !paused_ && worker_ == Worker::reachable;
 }
 
-// It is worth sending: full, or its first job has waited long enough.
-bool DeliveryEngine::batch_is_due() const {
-    return ready_.size() >= static_cast<std::size_t>(config_.batch_max_size) ||
-           now_ >= ready_since_ + config_.batch_max_wait;
+// When it is worth sending at the latest: at once when it is full.
+Time DeliveryEngine::batch_due_at() const {
+    const std::optional<Time> since = ready_.oldest_since();
+    if (!since) return Time::max();
+    return ready_.size() >= static_cast<std::size_t>(config_.batch_max_size) ? now_ : *since + config_.batch_max_wait;
 }
 
 void DeliveryEngine::hand_over() {
@@ -744,7 +752,7 @@ void DeliveryEngine::hand_over() {
     while (ready_.size() > 0) {
         if (config_.pulled && demanded_ == 0) return;
         if (in_batch == 0 && (batches ? exchanges_.size() : in_flight_) >= allowed) return;
-        if (batches && in_batch == 0 && !batch_is_due()) return;
+        if (batches && in_batch == 0 && batch_due_at() > now_) return;
         if (queue_rate_) {
             rate_free_at_ = queue_rate_->next_at(now_).value_or(Time::max());
             if (*rate_free_at_ > now_) return;
@@ -766,10 +774,7 @@ void DeliveryEngine::hand_over() {
         if (batches) {
             if (in_batch == 0) batch = last_exchange_ = std::max<Exchange>(last_exchange_ + 1, 1);
             ++exchanges_[batch];
-            if (++in_batch == config_.batch_max_size) {
-                in_batch = 0;
-                ready_since_ = now_;
-            }
+            if (++in_batch == config_.batch_max_size) in_batch = 0;
         }
         if (config_.pulled) --demanded_;
         enter(slot, State::in_flight);

@@ -328,7 +328,7 @@ private:
         bool leased = false;
         bool aborted = false;  // for its timeout or deadline, or because the partition was lost
         bool cancelled = false;
-        std::optional<Time> leave_by;  // of a leased job whose partition goes
+        std::optional<Time> leave_by;  // of a job whose partition goes, if it is leased or renewed
         int write_failures = 0;
         Letter letter;
     };
@@ -390,7 +390,7 @@ private:
     void share_rate();
     bool is_held_by_key_limit(Slot slot);
     bool may_hand_over();
-    bool batch_is_due() const;
+    Time batch_due_at() const;
     void hand_over();
     void commit_dirty();
     void finish_revokes();
@@ -404,7 +404,6 @@ private:
     std::vector<Job> jobs_;  // by slot
     std::unordered_map<AssignmentId, Partition> partitions_;
     ReadyLanes ready_;
-    Time ready_since_{};        // when a batch began to fill
     std::size_t demanded_ = 0;  // by an app that pulls
     std::optional<QueueRate> queue_rate_;
     std::optional<KeyRates> key_rates_;

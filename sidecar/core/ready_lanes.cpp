@@ -63,6 +63,16 @@ std::optional<Slot> ReadyLanes::pop(Time now) {
     return slot;
 }
 
+std::optional<Time> ReadyLanes::oldest_since() const {
+    std::optional<Time> oldest;
+    for (const Lane& lane : lanes_) {
+        if (lane.jobs.empty()) continue;
+        const Time since = *ready_since_[lane.jobs.front()];
+        oldest = std::min(oldest.value_or(since), since);
+    }
+    return oldest;
+}
+
 std::vector<Slot> ReadyLanes::drop_if(const std::function<bool(Slot)>& is_dropped) {
     std::vector<Slot> dropped;
     for (Lane& lane : lanes_) {

@@ -44,6 +44,9 @@ public:
     std::optional<Slot> next(Time now) const;
     std::optional<Slot> pop(Time now);  // takes what next() shows
 
+    // Since when the first jobs of all lanes have been ready: the earliest; nothing when there is none.
+    std::optional<Time> oldest_since() const;
+
     std::size_t size() const { return size_; }
     std::size_t size(std::size_t lane) const { return lane < lanes_.size() ? lanes_[lane].jobs.size() : 0; }
 

@@ -100,6 +100,23 @@ TEST_F(EngineLeases, A15_a_pushed_job_is_waited_for_until_its_timeout) {
     EXPECT_EQ(count<action::Abort>(), 0);
 }
 
+TEST_F(EngineLeases, A15_a_pushed_job_cannot_stay_by_heartbeats_once_its_partition_goes) {
+    config.timeout = 10s;
+    config.max_drain = 20s;
+    start();
+    arrive(0);
+    const Lease lease = the<action::HandOver>().lease;
+    step(event::Revoking{1});
+    const Time begin = now;
+    while (engine->standing(lease)) {
+        step(event::Renewed{lease});
+        pass(5s);
+        ASSERT_LE(now - begin, 20s);
+    }
+    answer(lease, Verdict::aborted);
+    EXPECT_EQ(the<action::Settled>().how, How::dropped) << "it was healthy: no attempt is used";
+}
+
 // --- cancel
 
 TEST_F(EngineLeases, A14_a_waiting_a_delayed_and_a_running_job_are_cancelled) {
@@ -244,6 +261,28 @@ TEST_F(EngineLeases, A10_a_batch_has_one_job_of_a_key) {
     EXPECT_EQ(count<action::HandOver>(), 3);
 }
 
+TEST_F(EngineLeases, A10_what_a_full_batch_left_over_has_waited_as_well) {
+    config.batch_max_size = 2;
+    config.batch_max_wait = 1s;
+    start();
+    step(event::Paused{true});
+    for (Slot slot = 0; slot < 3; ++slot) arrive(slot);
+    pass(10s);
+    step(event::Paused{false});
+    EXPECT_EQ(count<action::HandOver>(), 3);
+}
+
+TEST_F(EngineLeases, A10_a_batch_that_cannot_go_wakes_nobody) {
+    config.batch_max_size = 2;
+    config.batch_max_wait = 1s;
+    start();
+    step(event::Paused{true});
+    arrive(0);
+    EXPECT_EQ(engine->next_wakeup(), now + 1s);
+    pass(1s);
+    EXPECT_FALSE(engine->next_wakeup());
+}
+
 // --- pull
 
 TEST_F(EngineLeases, A11_an_app_that_pulls_gets_as_many_as_it_asks_for_at_most_concurrency) {
@@ -308,6 +347,23 @@ TEST_F(EngineLanes, A12_a_lane_of_which_this_pod_has_nothing_holds_up_the_first_
     EXPECT_EQ(engine->next_wakeup(), now + 3s);
     pass(3s);
     EXPECT_EQ(count<action::HandOver>(), 1);
+}
+
+TEST_F(EngineLanes, A12_the_look_into_the_lanes_ends_while_nothing_may_be_handed_over) {
+    start();
+    step(event::Paused{true});
+    arrive_in(1, 0);
+    pass(3s);
+    EXPECT_FALSE(engine->next_wakeup());
+}
+
+TEST_F(EngineLanes, A12_a_lane_that_retries_have_filled_leaves_the_others_their_room) {
+    start();
+    step(event::Assigned{.assignment = 2, .retry_step = 1s});
+    step(event::Paused{true});
+    for (Slot slot = 0; slot < 100; ++slot) arrive_in(2, slot, 2);
+    EXPECT_TRUE(engine->has_room());
+    EXPECT_GT(engine->room(1), 0U);
 }
 
 TEST_F(EngineLanes, A12_a_retried_job_goes_to_the_lane_that_its_record_names) {
