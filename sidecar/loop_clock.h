@@ -1,4 +1,4 @@
-// The wall clock that the sidecar reckons with: right at the start, steady from then on. Room: sidecar.
+// The wall clock that the sidecar reckons with: right when it is set, steady from then on. Room: sidecar.
 // A jump of the machine's clock moves no retry and no timeout.
 #pragma once
 
@@ -14,6 +14,9 @@ public:
         const auto passed = std::chrono::steady_clock::now() - steady_start_;
         return wall_start_ + std::chrono::duration_cast<Duration>(passed);
     }
+
+    // Before anything is reckoned with it: the time that the brokers have, by which all pods agree on what is due.
+    void set(Time now_there) { wall_start_ += now_there - now(); }
 
 private:
     // Read first: held up between the two, this clock is late, which makes no retry early.

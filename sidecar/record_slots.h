@@ -55,6 +55,7 @@ public:
         job.writing = {};
         job.leased = false;
         job.lease_lasts.reset();
+        job.said.reset();
         job.result.clear();
         return slot;
     }

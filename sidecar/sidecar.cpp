@@ -18,6 +18,8 @@ using namespace std::chrono_literals;
 constexpr auto longest_sleep = 100ms;
 constexpr auto drain_grace = 10s;
 constexpr std::uint64_t submit_flag = std::uint64_t{1} << 63;  // in a producer's token; without it, a slot
+constexpr std::uint64_t time_token = std::uint64_t{1} << 59;   // of the record whose answer tells the brokers' time
+constexpr Duration noteworthy_difference = 1s;                 // between the machine's clock and the brokers'
 constexpr int dead_logs_per_second = 10;
 
 EngineConfig engine_config(const jobqueue::SidecarConfig& config) {
@@ -86,7 +88,11 @@ Duration longest_hand_over(const jobqueue::SidecarConfig& config) {
 Result<std::unique_ptr<Sidecar>> Sidecar::start(boost::asio::io_context& io, jobqueue::SidecarConfig config) {
     std::unique_ptr<Sidecar> sidecar(new Sidecar(io, std::move(config)));
     if (Result<void> connected = sidecar->connect(); !connected) return tl::unexpected(connected.error());
-    sidecar->handle(event::Tick{});  // looks for the worker, before there is a partition too
+    if (sidecar->control_) {
+        sidecar->ask_the_time();
+    } else if (Result<void> joined = sidecar->join_groups(); !joined) {
+        return tl::unexpected(joined.error());
+    }
     sidecar->wait_for_kafka();
     sidecar->schedule_turn();
     return sidecar;
@@ -130,7 +136,43 @@ Result<void> Sidecar::connect() {
     if (!config_.control_topic.empty()) {
         control_ = std::make_unique<ControlReader>(*fetcher_, config_.control_topic, ++next_assignment_);
     }
+    client_ = http::JobClient::create(
+        io_.get_executor(), {.port = static_cast<std::uint16_t>(config_.delivery.port), .path = config_.delivery.path},
+        *this);
+    return {};
+}
 
+// What is due is due by the brokers' time, and pods' clocks differ. Whoever writes into the control topic is told when
+// the broker had it; as that was a moment ago, this clock is late rather than early.
+void Sidecar::ask_the_time() {
+    const auto message = jobqueue::control_message(jobqueue::control::Usage{.pod = usage_name_, .known = false});
+    const Result<void> queued = producer_->produce(
+        {.topic = config_.control_topic, .key = message.key, .value = std::nullopt, .headers = {}}, time_token);
+    if (!queued) learn_the_time(tl::unexpected(queued.error()));
+}
+
+void Sidecar::learn_the_time(const Result<kafka::Acknowledged>& told) {
+    if (!told) {
+        log::warn("the brokers' time is not known: going by this machine's clock", {{"error", told.error().message}});
+    } else {
+        const Duration difference = told->timestamp - clock_.now();
+        if (difference > noteworthy_difference || difference < -noteworthy_difference) {
+            log::warn("this machine's clock is not the brokers': going by theirs",
+                      {{"seconds", std::chrono::duration<double>(difference).count()}});
+        }
+        clock_.set(told->timestamp);
+    }
+    if (draining_) return;
+    if (const Result<void> joined = join_groups(); !joined) {
+        kafka_trouble_ = joined.error().message;
+        log::error("the consumer groups cannot be joined", {{"error", kafka_trouble_}});
+    }
+}
+
+Result<void> Sidecar::join_groups() {
+    begun_ = true;
+    handle(event::Tick{});  // looks for the worker, before there is a partition too
+    const auto lanes = lanes_of(config_);
     const auto join = [this](const std::string& group, std::map<std::string, Duration> steps,
                              std::size_t lane) -> Result<void> {
         kafka::GroupOptions options{.group = group};
@@ -156,9 +198,6 @@ Result<void> Sidecar::connect() {
         if (Result<void> joined = join(config_.retry_group, std::move(steps), lane_for(config_, "")); !joined)
             return joined;
     }
-    client_ = http::JobClient::create(
-        io_.get_executor(), {.port = static_cast<std::uint16_t>(config_.delivery.port), .path = config_.delivery.path},
-        *this);
     return {};
 }
 
@@ -232,6 +271,10 @@ void Sidecar::poll_producer() {
         if ((delivery.token & submit_flag) != 0) {
             const auto submit = submits_.extract(delivery.token);
             submit.mapped()(delivery.outcome);
+            continue;
+        }
+        if (delivery.token == time_token) {
+            learn_the_time(delivery.outcome);
             continue;
         }
         letters_->delivered(delivery, events_);
@@ -370,6 +413,7 @@ void Sidecar::handle(Event event) {
 
 void Sidecar::serve_events() {
     if (handling_) return;  // from within perform(): its turn comes
+    if (!begun_) return;    // the engine's time never goes back: it is not told a wrong one
     handling_ = true;
     const Time now = clock_.now();
     for (std::size_t i = 0; i < events_.size(); ++i) {
@@ -540,7 +584,7 @@ void Sidecar::drain(std::function<void()> drained) {
     if (is_drained_) return boost::asio::post(io_, std::move(drained));
     drained_.push_back(std::move(drained));
     if (draining_) return;
-    draining_ = true;
+    draining_ = begun_ = true;
     pulls_.answer_all();
     drain_limit_.expires_after(longest_hand_over(config_) + drain_grace);
     drain_limit_.async_wait([this](boost::system::error_code error) {
@@ -566,7 +610,7 @@ Stats Sidecar::stats() const {
     stats.in_flight = engine_.in_flight();
     stats.held = engine_.held();
     stats.worker_reachable = engine_.worker_reachable();
-    stats.joined = std::ranges::all_of(subscriptions_, [](const auto& each) { return each->joined(); });
+    stats.joined = begun_ && std::ranges::all_of(subscriptions_, [](const auto& each) { return each->joined(); });
     stats.drained = is_drained_;
     stats.paused = paused_;
     stats.trouble = kafka_trouble_;

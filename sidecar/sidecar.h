@@ -70,6 +70,9 @@ public:
 private:
     Sidecar(boost::asio::io_context& io, jobqueue::SidecarConfig config);
     Result<void> connect();
+    Result<void> join_groups();
+    void ask_the_time();
+    void learn_the_time(const Result<kafka::Acknowledged>& told);
 
     // JobClient::Listener
     void answered(http::JobClient::Token lease, const http::Answer& answer) override;
@@ -150,6 +153,7 @@ private:
     Time timer_at_{};  // when timer_ fires
     bool worker_was_reachable_ = false;
     bool paused_ = false;
+    bool begun_ = false;  // the time is known, and the groups are joined
 
     std::unordered_map<std::uint64_t, Submitted> submits_;
     std::uint64_t next_submit_ = 0;

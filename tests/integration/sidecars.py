@@ -129,7 +129,7 @@ def now():
 class Sidecar:
     """A process; it ends with the test whatever happens."""
 
-    def __init__(self, config, folder, wait=True):
+    def __init__(self, config, folder, wait=True, env=None):
         self.config = config
         self.folder = pathlib.Path(folder)
         self.name = config["pod"]
@@ -139,7 +139,8 @@ class Sidecar:
         self.log_file = self.folder / f"{stem}.log"
         with self.log_file.open("wb") as out:
             self._process = subprocess.Popen([str(DROVER), "sidecar", "--config", str(file)], stdin=subprocess.DEVNULL,
-                                             stdout=out, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
+                                             stdout=out, stderr=subprocess.STDOUT, preexec_fn=end_with_parent,
+                                             env=os.environ | (env or {}))
         self.pid = self._process.pid
         if wait:
             started = self.wait_for_log(lambda line: line["message"] == "sidecar started", "start")
