@@ -1,7 +1,8 @@
 """Lanes: what is urgent goes first, and what is not goes too."""
 
 from kafka_client import Record
-from sidecars import Queue
+from processes import wait_until
+from sidecars import Queue, now
 from worker import Gate, Reply, Worker
 
 LANES = ("critical", "high", "normal", "low", "background")
@@ -63,28 +64,25 @@ def test_A12_low_lanes_get_their_turns_under_a_steady_stream_of_critical_jobs(ka
 
 def test_A12_a_retry_goes_back_to_its_lane(kafka, folder):
     """By its priority; without one, to the lane where it first stood."""
-    queue = lane_queue(kafka, folder)
-    gate = Gate()
-
-    def answer(job):
-        if job.id == "normal-0":
-            return Reply(after=gate)
-        return 500 if job.attempt == 1 else 200
-
-    with Worker(answer) as worker, queue.sidecar(worker) as sidecar:
-        produce(queue, {"background": [job("background", 0, priority=False)], "critical": [job("critical", 0)],
-                        "high": [job("high", 0, priority=False)]})
-        sidecar.wait_for(lambda stats: stats["retried"] == 3, "three retries")
-        produce(queue, {"normal": [job("normal", 0), job("normal", 1)]})
-        # Whatever was first, the one that blocks holds the only place, until all others wait.
-        worker.wait_for(lambda jobs: jobs[-1].id == "normal-0", "the job that holds the place")
-        sidecar.wait_for(lambda stats: stats["held"] + stats["inFlight"] + stats["completed"] == 5, "all in hand")
-        gate.open()
-        sidecar.wait_for(lambda stats: stats["completed"] == 5, "all of them")
-        waited = [each.id for each in worker.jobs[[each.id for each in worker.jobs].index("normal-0") + 1:]]
-        rank = {lane: n for n, lane in enumerate(LANES)}
-        assert waited == sorted(waited, key=lambda job_id: (rank[job_id.split("-")[0]], job_id))
-        sidecar.stop()
+    queue = lane_queue(kafka, folder, control=True, steps=("3s",), retry={"initial": "3s"})
+    produce(queue, {"background": [job("background", 0, priority=False)], "critical": [job("critical", 0)],
+                    "high": [job("high", 0, priority=False)]})
+    with Worker(lambda job: 500 if job.attempt == 1 and "normal" not in job.id else 200) as worker:
+        with queue.sidecar(worker) as sidecar:
+            sidecar.wait_for(lambda stats: stats["retried"] == 3, "three retries")
+            queue.pause()
+            sidecar.wait_for(lambda stats: stats["paused"], "pause")
+            before = len(worker.jobs)
+            produce(queue, {"normal": [job("normal", 0), job("normal", 1)]})
+            sidecar.wait_for(lambda stats: stats["held"] + stats["completed"] == 5, "all in hand")
+            due = max(record.header("drover-due-at") for record in kafka.read(*queue.retry_topics))
+            wait_until(lambda: now() > due, "the time of all retries")
+            queue.pause(False)
+            sidecar.wait_for(lambda stats: stats["completed"] == 5, "all of them")
+            rank = {lane: n for n, lane in enumerate(LANES)}
+            resumed = [each.id for each in worker.jobs[before:]]
+            assert resumed == sorted(resumed, key=lambda job_id: (rank[job_id.split("-")[0]], job_id))
+            sidecar.stop()
 
 
 def test_A12_a_job_that_the_worker_submits_goes_to_its_lane(kafka, folder):
