@@ -27,7 +27,9 @@ void ReadyLanes::push_back(std::size_t lane, Slot slot, Time now) {
 void ReadyLanes::push_front(std::size_t lane, Slot slot, Time now) {
     if (slot >= ready_since_.size()) ready_since_.resize(slot + 1);
     if (!ready_since_[slot]) ready_since_[slot] = now;
-    lane_at(lane).jobs.push_front(slot);
+    auto& jobs = lane_at(lane).jobs;
+    const auto is_older = [&](Slot other) { return *ready_since_[other] < *ready_since_[slot]; };
+    jobs.insert(std::find_if_not(jobs.begin(), jobs.end(), is_older), slot);
     ++size_;
 }
 

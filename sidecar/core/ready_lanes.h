@@ -38,7 +38,8 @@ public:
     // A lane that there is not counts as the last one. A slot is in at most once.
     void push_back(std::size_t lane, Slot slot, Time now);
 
-    // A job that was taken is given back. It counts as ready since its push_back, if it had one.
+    // A job that was taken is given back: first, but for those given back that have been ready for longer. It counts as
+    // ready since its push_back, if it had one.
     void push_front(std::size_t lane, Slot slot, Time now);
 
     std::optional<Slot> next(Time now) const;

@@ -272,6 +272,24 @@ TEST_F(EngineLeases, A10_what_a_full_batch_left_over_has_waited_as_well) {
     EXPECT_EQ(count<action::HandOver>(), 3);
 }
 
+TEST_F(EngineLeases, A10_a_batch_that_the_app_has_not_seen_does_not_wait_once_more) {
+    config.batch_max_size = 3;
+    config.batch_max_wait = 1s;
+    start();
+    arrive(0);
+    pass(900ms);
+    arrive(1);
+    pass(100ms);
+    const auto batch = all<action::HandOver>();
+    ASSERT_EQ(batch.size(), 2U);
+    for (const auto& given : batch) answer(given.lease, Verdict::not_delivered);
+    pass(20ms);
+    step(event::WorkerProbed{true});
+    const auto again = all<action::HandOver>();
+    ASSERT_EQ(again.size(), 2U);
+    EXPECT_EQ(again[0].slot, 0U);
+}
+
 TEST_F(EngineLeases, A10_a_batch_that_cannot_go_wakes_nobody) {
     config.batch_max_size = 2;
     config.batch_max_wait = 1s;

@@ -205,7 +205,8 @@ public:
         const auto [lane, job] = in_flight_.front();
         in_flight_.pop_front();
         if (give_back) {
-            jobs_[lane].push_front(job);
+            auto& jobs = jobs_[lane];
+            jobs.insert(std::ranges::find_if(jobs, [&](const Job& other) { return other.since >= job.since; }), job);
             lanes_.push_front(lane, job.slot, now);
         } else {
             free_.push_back(job.slot);
