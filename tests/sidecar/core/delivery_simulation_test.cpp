@@ -26,7 +26,15 @@ rc::Gen<Scenario> scenarios(Ordering ordering, bool violent) {
                                     rc::gen::set(&Scenario::disturbances, rc::gen::inRange(0, 12)),
                                     rc::gen::set(&Scenario::trouble, rc::gen::element(0, 20, 50, 90)),
                                     rc::gen::set(&Scenario::write_trouble, rc::gen::element(0, 20, 70)),
-                                    rc::gen::set(&Scenario::commit_trouble, rc::gen::element(0, 20, 70)));
+                                    rc::gen::set(&Scenario::commit_trouble, rc::gen::element(0, 20, 70)),
+                                    rc::gen::set(&Scenario::lanes, rc::gen::element(1, 1, 2, 3)),
+                                    rc::gen::set(&Scenario::batch, rc::gen::element(1, 1, 2, 4)),
+                                    rc::gen::set(&Scenario::batch_wait, rc::gen::element(0, 50, 1500)),
+                                    rc::gen::set(&Scenario::pulled, rc::gen::element(false, false, true)),
+                                    rc::gen::set(&Scenario::events, rc::gen::arbitrary<bool>()),
+                                    rc::gen::set(&Scenario::leased, rc::gen::element(0, 30, 80)),
+                                    rc::gen::set(&Scenario::cancels, rc::gen::element(0, 10, 50)),
+                                    rc::gen::set(&Scenario::duplicates, rc::gen::element(0, 10, 50)));
 }
 
 void keeps_every_promise(const Scenario& scenario) {
@@ -100,6 +108,52 @@ TEST(Worlds, have_everything_happen_in_them) {
         repeated += sum.repeated;
     }
     EXPECT_GT(repeated, 0);
+}
+
+TEST(Worlds, A8_A10_A11_A14_A16_have_every_kind_of_hand_over_in_them) {
+    DeliveryWorld::Counts sum;
+    for (unsigned seed = 0; seed < 120; ++seed) {
+        DeliveryWorld world({.ordering = seed % 4 == 3 ? Ordering::key : Ordering::none,
+                             .seed = seed,
+                             .jobs = 20,
+                             .partitions = 2,
+                             .members = 2,
+                             .disturbances = 8,
+                             .trouble = 40,
+                             .violent = seed % 5 == 0,
+                             .lanes = 1 + static_cast<int>(seed % 2),
+                             .batch = seed % 3 == 1 ? 3 : 1,
+                             .batch_wait = 300,
+                             .pulled = seed % 3 == 2,
+                             .events = seed % 7 < 4,
+                             .leased = 60,
+                             .cancels = 30,
+                             .duplicates = 30});
+        EXPECT_EQ(world.run(), "") << world.trace();
+        sum += world.counts();
+    }
+    EXPECT_GT(sum.accepted, 50);
+    EXPECT_GT(sum.renewed, 50);
+    EXPECT_GT(sum.late, 20);
+    EXPECT_GT(sum.handed_on, 3);
+    EXPECT_GT(sum.cancelled, 100);
+    EXPECT_GT(sum.cancelled_running, 10);
+    EXPECT_GT(sum.batches, 20);
+    EXPECT_GT(sum.half_batches, 20);
+    EXPECT_GT(sum.duplicates, 50);
+    EXPECT_GT(sum.events, 200);
+}
+
+// With more than can be done, the lower lanes wait, but not for ever.
+TEST(Worlds, A12_have_lanes_that_age_in_them) {
+    DeliveryWorld::Counts sum;
+    for (unsigned seed = 0; seed < 10; ++seed) {
+        DeliveryWorld world(
+            {.seed = seed, .jobs = 250, .concurrency = 1, .held_jobs = 100, .trouble = 5, .lanes = 3, .cancels = 10});
+        EXPECT_EQ(world.run(), "") << world.trace();
+        sum += world.counts();
+    }
+    EXPECT_GT(sum.out_of_lane, 50);
 }
 
 }  // namespace
