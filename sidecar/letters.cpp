@@ -16,6 +16,7 @@ constexpr std::uint64_t event_flag = std::uint64_t{1} << 61;   // an event that 
 constexpr std::uint64_t told_flag = std::uint64_t{1} << 62;    // one that nobody waits for
 
 constexpr std::size_t max_result_bytes = 128 * 1024;
+constexpr std::size_t max_labels_bytes = 4 * 1024;  // more are left out: an event must fit into its topic
 
 }  // namespace
 
@@ -164,7 +165,7 @@ LifecycleEvent Letters::event_of(const HeldJob& job, JobEvent state, Time now) c
                          .partition = place.partition,
                          .offset = place.offset};
     const auto labels = std::ranges::find(job.fields, std::string_view("drover-labels"), &FieldView::name);
-    if (labels != job.fields.end()) event.labels = labels->value;
+    if (labels != job.fields.end() && labels->value.size() <= max_labels_bytes) event.labels = labels->value;
     return event;
 }
 
