@@ -86,7 +86,7 @@ std::span<Action> DeliveryEngine::step(Event event, Time now) {
 
 std::optional<Time> DeliveryEngine::next_wakeup() const {
     Time at = Time::max();
-    if (!delayed_.empty()) at = std::min(at, delayed_.begin()->first);
+    if (!delayed_.empty()) at = std::min(at, delayed_.begin()->at);
     if (in_flight_ > 0) at = std::min(at, next_expiry_);
     if (worker_ == Worker::unreachable && !draining_) at = std::min(at, probe_at_);
     if (dirty_ > 0) at = std::min(at, next_commit_);
@@ -168,7 +168,7 @@ void DeliveryEngine::on(event::Lost& lost) {
         if (job.assignment != lost.assignment) continue;
         if (job.state == State::in_flight && !job.aborted) abort(slot);
         if (job.state == State::write_waits) {
-            delayed_.erase({job.wake_at, slot});
+            delayed_.erase(sleeper(slot));
             settle(slot, How::dropped);
         }
     }
@@ -325,7 +325,7 @@ void DeliveryEngine::on(event::Cancelled& cancelled) {
             if (!job.aborted) abort(cancelled.slot);
             return;
         case State::limited:
-        case State::delayed: delayed_.erase({job.wake_at, cancelled.slot}); return end(cancelled.slot, true);
+        case State::delayed: delayed_.erase(sleeper(cancelled.slot)); return end(cancelled.slot, true);
         case State::ready:
             ready_.drop_if([&](Slot slot) { return slot == cancelled.slot; });
             return end(cancelled.slot, true);
@@ -502,7 +502,7 @@ void DeliveryEngine::offer(Slot slot) {
 void DeliveryEngine::delay(Slot slot, State state, Time until) {
     enter(slot, state);
     jobs_[slot].wake_at = until;
-    delayed_.emplace(until, slot);
+    delayed_.insert(sleeper(slot));
     detach(slot);
 }
 
@@ -603,7 +603,7 @@ void DeliveryEngine::drop_waiting(AssignmentId assignment) {
         const Job& job = jobs_[slot];
         if (job.assignment != assignment) continue;
         const bool sleeps = job.state == State::delayed || job.state == State::limited;
-        if (sleeps) delayed_.erase({job.wake_at, slot});
+        if (sleeps) delayed_.erase(sleeper(slot));
         if (sleeps || job.state == State::parked || job.state == State::ready) {
             settle(slot, How::dropped);
         }
@@ -639,8 +639,8 @@ double DeliveryEngine::random_unit() {
 // --- what every step ends with
 
 void DeliveryEngine::wake_due_jobs() {
-    while (!delayed_.empty() && delayed_.begin()->first <= now_) {
-        const Slot slot = delayed_.begin()->second;
+    while (!delayed_.empty() && delayed_.begin()->at <= now_) {
+        const Slot slot = delayed_.begin()->slot;
         delayed_.erase(delayed_.begin());
         if (jobs_[slot].state != State::write_waits) {
             offer(slot);

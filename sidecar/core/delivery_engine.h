@@ -333,6 +333,13 @@ private:
         Letter letter;
     };
 
+    struct Sleeper {  // those of one time wake in the order in which they were submitted
+        Time at{};
+        std::int64_t offset = 0;
+        Slot slot = 0;
+        auto operator<=>(const Sleeper&) const = default;
+    };
+
     void on(event::Assigned&);
     void on(event::Revoking&);
     void on(event::Lost&);
@@ -355,6 +362,7 @@ private:
 
     bool retries_in_place() const;
     bool stays_in_order() const { return config_.ordering != jobqueue::Ordering::none; }
+    Sleeper sleeper(Slot slot) const { return {jobs_[slot].wake_at, jobs_[slot].offset, slot}; }
     Partition* partition_of(const Job& job);
     const Partition* partition_of(const Job& job) const;
     Job* leased_out(Lease lease);  // nothing: that hand-over is over
@@ -413,7 +421,7 @@ private:
     Exchange last_exchange_ = 0;
     bool lanes_known_ = false;           // each lane has been looked into: the first hand-over can choose
     Time lanes_known_at_ = Time::max();  // at the latest
-    std::set<std::pair<Time, Slot>> delayed_;
+    std::set<Sleeper> delayed_;
     std::size_t in_flight_ = 0;
     std::size_t held_jobs_ = 0;
     std::size_t writing_ = 0;  // and waiting to be written again

@@ -193,6 +193,51 @@ TEST_F(EngineLeases, A14_a_cancel_of_a_job_whose_retry_is_being_written_leaves_i
     EXPECT_EQ(the<action::Settled>().how, How::retried);
 }
 
+// --- time
+
+TEST_F(EngineLeases, A5_43_jobs_due_at_the_same_instant_run_in_the_order_of_their_submission) {
+    config.concurrency = 1;
+    config.retry_steps.clear();
+    start();
+    const Time due = now + 1s;
+    for (Slot i = 0; i < 43; ++i) {  // slots come in any order
+        const Slot slot = i * 7 % 43;
+        step(event::Arrived{.assignment = 1, .slot = slot, .offset = i, .due_at = due, .appended_at = now});
+    }
+    pass(1s);
+    for (Slot i = 0; i < 43; ++i) {
+        const auto given = the<action::HandOver>();
+        ASSERT_EQ(given.slot, i * 7 % 43);
+        answer(given.lease, Verdict::done);
+    }
+}
+
+TEST_F(EngineLeases, A5_backoff_of_a_second_exponential_with_three_tries_takes_three_seconds_in_all) {
+    config.retry_steps.clear();
+    start();
+    const Time begin = now;
+    arrive(0);
+    for (int i = 0; i < 2; ++i) {
+        answer(the<action::HandOver>().lease, Verdict::retry);
+        EXPECT_EQ(count<action::HandOver>(), 0);
+        now = *engine->next_wakeup();
+        while (count<action::HandOver>() == 0) pass(1ms);
+    }
+    EXPECT_GE(now - begin, 3s);
+    answer(the<action::HandOver>().lease, Verdict::retry);
+    EXPECT_EQ(the<action::WriteDeadLetter>().attempts_made, 3);
+}
+
+TEST_F(EngineLeases, A4_a_permanent_failure_on_the_second_try_is_dead_with_two_attempts) {
+    config.retry_steps.clear();
+    start();
+    arrive(0);
+    answer(the<action::HandOver>().lease, Verdict::retry);
+    pass(1s);
+    answer(the<action::HandOver>().lease, Verdict::dead);
+    EXPECT_EQ(the<action::WriteDeadLetter>().attempts_made, 2);
+}
+
 // --- events
 
 TEST_F(EngineLeases, A9_a_job_is_finished_when_its_end_is_written) {
