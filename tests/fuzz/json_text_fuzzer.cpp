@@ -50,7 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto value = read_json(text);
     const json tree = json::parse(text, nullptr, false);
     if (!value) {
-        EXPECT_HOLDS(tree.is_discarded() || value.error().message != "is not JSON");
+        // To nlohmann's parser a NUL after a value is the end of the text; JSON has none.
+        const bool has_nul = text.find('\0') != std::string_view::npos;
+        EXPECT_HOLDS(tree.is_discarded() || has_nul || value.error().message != "is not JSON");
         return 0;
     }
     EXPECT_HOLDS(!tree.is_discarded());
