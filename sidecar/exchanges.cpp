@@ -11,8 +11,6 @@ namespace {
 constexpr http::JobClient::Token batch_flag = http::JobClient::Token{1} << 63;  // then an exchange, else a lease
 constexpr std::size_t max_result_bytes = 128 * 1024;
 
-Slot slot_of(Lease lease) { return static_cast<Slot>(lease & 0xffff'ffff); }
-
 WorkerAnswer to_worker_answer(const http::Answer& answer) {
     static constexpr WorkerAnswer::Kind kinds[] = {WorkerAnswer::Kind::response,  WorkerAnswer::Kind::refused,
                                                    WorkerAnswer::Kind::cut,       WorkerAnswer::Kind::malformed,

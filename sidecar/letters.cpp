@@ -71,7 +71,7 @@ void Letters::write(const action::WriteDeadLetter& letter, Time now, std::vector
         event.error_class = letter.cause.error_class;
         event.error_status = letter.cause.status;
         event.error_message = letter.cause.message;
-        produce_event(letter.slot, event_flag, event);
+        produce_event(letter.slot, event);
     }
     finish(letter.slot, events);
 }
@@ -89,7 +89,7 @@ void Letters::write(const action::WriteEvent& ended, Time now, std::vector<Event
             event.result = job.result;
         }
     }
-    produce_event(ended.slot, event_flag, event);
+    produce_event(ended.slot, event);
     finish(ended.slot, events);
 }
 
@@ -138,12 +138,7 @@ bool Letters::delivered(const kafka::Delivery& delivery, std::vector<Event>& eve
         ((delivery.token & letter_flag) != 0 ? writing.letter_is_safe : writing.event_is_safe) = true;
         trouble_.clear();
     } else {
-        ++stats_.write_failures;
-        writing.failed = true;
-        writing.too_large |= delivery.outcome.error().code == Error::Code::too_large;
-        trouble_ = delivery.outcome.error().message;
-        log::error("what became of a job is not written, trying again",
-                   {{"job", slots_[slot].id}, {"error", trouble_}});
+        failed(slot, delivery.outcome.error());
     }
     finish(slot, events);
     return true;
@@ -170,23 +165,25 @@ LifecycleEvent Letters::event_of(const HeldJob& job, JobEvent state, Time now) c
 }
 
 void Letters::produce(Slot slot, std::uint64_t kind, const kafka::Message& message) {
-    HeldJob::Writing& writing = slots_[slot].writing;
     const Result<void> queued = producer_.produce(message, kind | slot);
     if (queued) {
-        ++writing.open;
-        return;
+        ++slots_[slot].writing.open;
+    } else {
+        failed(slot, queued.error());
     }
-    ++stats_.write_failures;
-    writing.failed = true;
-    writing.too_large |= queued.error().code == Error::Code::too_large;
-    trouble_ = queued.error().message;
-    log::error("what became of a job is not written, trying again",
-               {{"job", slots_[slot].id}, {"topic", std::string(message.topic)}, {"error", trouble_}});
 }
 
-void Letters::produce_event(Slot slot, std::uint64_t kind, const LifecycleEvent& event) {
+void Letters::failed(Slot slot, const Error& error) {
+    ++stats_.write_failures;
+    slots_[slot].writing.failed = true;
+    slots_[slot].writing.too_large |= error.code == Error::Code::too_large;
+    trouble_ = error.message;
+    log::error("what became of a job is not written, trying again", {{"job", slots_[slot].id}, {"error", trouble_}});
+}
+
+void Letters::produce_event(Slot slot, const LifecycleEvent& event) {
     jobqueue::write_lifecycle_event(event, max_result_bytes, event_);
-    produce(slot, kind, {.topic = config_.events_topic, .key = event.job_id, .value = event_, .headers = {}});
+    produce(slot, event_flag, {.topic = config_.events_topic, .key = event.job_id, .value = event_, .headers = {}});
 }
 
 void Letters::tell(Slot slot, const LifecycleEvent& event) {

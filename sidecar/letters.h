@@ -45,7 +45,8 @@ private:
     bool tells_events() const { return !config_.events_topic.empty(); }
     jobqueue::LifecycleEvent event_of(const HeldJob& job, jobqueue::JobEvent state, Time now) const;
     void produce(Slot slot, std::uint64_t kind, const kafka::Message& message);
-    void produce_event(Slot slot, std::uint64_t kind, const jobqueue::LifecycleEvent& event);
+    void produce_event(Slot slot, const jobqueue::LifecycleEvent& event);
+    void failed(Slot slot, const Error& error);
     void tell(Slot slot, const jobqueue::LifecycleEvent& event);
     void finish(Slot slot, std::vector<Event>& events);
 

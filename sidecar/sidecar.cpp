@@ -59,21 +59,13 @@ std::vector<jobqueue::SidecarLane> lanes_of(const jobqueue::SidecarConfig& confi
     return {{std::string(jobqueue::normal_lane), config.topic, config.group}};
 }
 
-// Of a job of this priority: the lane of that name, or the next less urgent one that the queue has.
-std::size_t lane_for(const jobqueue::SidecarConfig& config, std::string_view priority) {
-    const std::size_t rank = jobqueue::priority_rank(priority);
-    std::size_t lane = 0;
-    while (lane + 1 < config.lanes.size() && jobqueue::lane_rank(config.lanes[lane].lane).value_or(0) < rank) ++lane;
-    return lane;
-}
-
 // Of a retry: where its priority says, and without one where it first stood.
 std::size_t lane_of(const jobqueue::SidecarConfig& config, const jobqueue::JobHeaders& job) {
     if (job.priority.empty() && job.original) {
         const auto lane = std::ranges::find(config.lanes, job.original->topic, &jobqueue::SidecarLane::topic);
         if (lane != config.lanes.end()) return static_cast<std::size_t>(lane - config.lanes.begin());
     }
-    return lane_for(config, job.priority);
+    return jobqueue::lane_for(config.lanes, job.priority);
 }
 
 // How long a partition that goes waits for jobs that the app has.
@@ -195,7 +187,8 @@ Result<void> Sidecar::join_groups() {
     if (!config_.retry_topics.empty()) {
         std::map<std::string, Duration> steps;
         for (const auto& retry : config_.retry_topics) steps.emplace(retry.topic, retry.step);
-        if (Result<void> joined = join(config_.retry_group, std::move(steps), lane_for(config_, "")); !joined)
+        if (Result<void> joined = join(config_.retry_group, std::move(steps), jobqueue::lane_for(config_.lanes, ""));
+            !joined)
             return joined;
     }
     return {};
@@ -399,7 +392,7 @@ event::Arrived Sidecar::arrived(const Subscription& subscription, AssignmentId a
     if (!job.headers.id.empty()) {
         arrived.fingerprint = fingerprint(job.headers.id, job.headers.run, job.headers.attempts_made, job.headers.hops);
     }
-    if (subscription.retries() && config_.lanes.size() > 1) arrived.lane = lane_of(config_, job.headers);
+    if (config_.lanes.size() > 1 && subscription.retries()) arrived.lane = lane_of(config_, job.headers);
     arrived.cancelled = control_ && control_->is_cancelled(job.id, clock_.now());
     return arrived;
 }
@@ -457,8 +450,8 @@ void Sidecar::perform(action::HandOver& hand_over) {
 }
 
 void Sidecar::perform(action::Abort& abort) {
-    hand_over_ends(static_cast<Slot>(abort.lease));  // the app has no more to say about it
-    if (!slots_[static_cast<Slot>(abort.lease)].leased) return exchanges_.abort(*client_, abort.lease, events_);
+    hand_over_ends(slot_of(abort.lease));  // the app has no more to say about it
+    if (!slots_[slot_of(abort.lease)].leased) return exchanges_.abort(*client_, abort.lease, events_);
     events_.emplace_back(event::Answered{abort.lease, {.verdict = Outcome::Verdict::aborted}});
 }
 
@@ -546,7 +539,7 @@ void Sidecar::answered(http::JobClient::Token token, const http::Answer& answer)
     for (std::size_t i = before; i < events_.size(); ++i) {
         const auto* answered = std::get_if<event::Answered>(&events_[i]);
         if (answered == nullptr) continue;
-        const Slot slot = static_cast<Slot>(answered->lease);
+        const Slot slot = slot_of(answered->lease);
         const Outcome::Verdict verdict = answered->outcome.verdict;
         if (verdict == Outcome::Verdict::not_delivered || verdict == Outcome::Verdict::aborted) continue;
         stats_.worker_time.add(now - slots_[slot].handed_over_at);
@@ -563,7 +556,8 @@ void Sidecar::probed(bool reachable) {
 void Sidecar::submit(const std::string& queue, const jobqueue::Submission& job, Submitted done) {
     const auto known = config_.queue_topics.find(queue);
     std::string topic = known != config_.queue_topics.end() ? known->second : config_.ns + "." + queue;
-    if (topic == config_.topic && !config_.lanes.empty()) topic = config_.lanes[lane_for(config_, job.priority)].topic;
+    if (topic == config_.topic && !config_.lanes.empty())
+        topic = config_.lanes[jobqueue::lane_for(config_.lanes, job.priority)].topic;
     const std::uint64_t token = submit_flag | next_submit_++;
     const auto headers = jobqueue::submission_headers(job, clock_.now());
     const Result<void> queued =

@@ -111,7 +111,7 @@ private:
     Result<Slot> endable(std::string_view job_id, std::string_view lease) const;
     void end(Slot slot, Outcome outcome);
     Result<Heard> heard(Slot slot) const;
-    bool was_cancelled(std::string_view lease) const;
+    Result<Heard> not_in_hand(std::string_view lease, const Error& why) const;
     void hand_over_ends(Slot slot);
     void count_dead_letter(const HeldJob& job);
     Subscription* holder(AssignmentId assignment);

@@ -44,15 +44,16 @@ Result<Sidecar::Heard> Sidecar::heard(Slot slot) const {
     return Heard{.draining = standing->leaving, .expires_at = standing->expires_at};
 }
 
-bool Sidecar::was_cancelled(std::string_view text) const {
+// Of a job that was taken back the app is told so, whatever it says about it.
+Result<Sidecar::Heard> Sidecar::not_in_hand(std::string_view text, const Error& why) const {
     const std::optional<Lease> lease = parse_lease(text, incarnation_);
-    return lease && std::ranges::find(cancelled_, *lease) != cancelled_.end();
+    if (lease && std::ranges::find(cancelled_, *lease) != cancelled_.end()) return Heard{.cancelled = true};
+    return tl::unexpected(why);
 }
 
 Result<Sidecar::Heard> Sidecar::hear(request::Progress progress) {
     const Result<Slot> slot = in_hand(progress.job_id, progress.lease);
-    if (!slot)
-        return was_cancelled(progress.lease) ? Result<Heard>(Heard{.cancelled = true}) : tl::unexpected(slot.error());
+    if (!slot) return not_in_hand(progress.lease, slot.error());
     const Time now = clock_.now();
     if (const auto passes = gate_.report(*slot, std::move(progress), now)) letters_->tell_progress(*slot, *passes, now);
     schedule_turn();
@@ -61,8 +62,7 @@ Result<Sidecar::Heard> Sidecar::hear(request::Progress progress) {
 
 Result<Sidecar::Heard> Sidecar::hear(request::Logs logs) {
     const Result<Slot> slot = in_hand(logs.job_id, logs.lease);
-    if (!slot)
-        return was_cancelled(logs.lease) ? Result<Heard>(Heard{.cancelled = true}) : tl::unexpected(slot.error());
+    if (!slot) return not_in_hand(logs.lease, slot.error());
     const Time now = clock_.now();
     letters_->tell_logs(*slot, logs.level, gate_.log(*slot, std::move(logs.lines), now), now);
     return heard(*slot);
@@ -70,9 +70,7 @@ Result<Sidecar::Heard> Sidecar::hear(request::Logs logs) {
 
 Result<Sidecar::Heard> Sidecar::hear(const request::Heartbeat& heartbeat) {
     const Result<Slot> slot = in_hand(heartbeat.job_id, heartbeat.lease);
-    if (!slot) {
-        return was_cancelled(heartbeat.lease) ? Result<Heard>(Heard{.cancelled = true}) : tl::unexpected(slot.error());
-    }
+    if (!slot) return not_in_hand(heartbeat.lease, slot.error());
     handle(event::Renewed{slots_[*slot].lease, slots_[*slot].lease_lasts});
     schedule_turn();
     return heard(*slot);
@@ -133,9 +131,8 @@ Result<void> Sidecar::lease(const request::LeaseRequest& wanted, Pulls::Reply re
 // What was kept back of a try goes before its end is told.
 void Sidecar::hand_over_ends(Slot slot) {
     const ProgressGate::Rest rest = gate_.end(slot);
-    const Time now = clock_.now();
-    if (rest.report) letters_->tell_progress(slot, *rest.report, now);
-    if (rest.lines_left_out > 0) letters_->tell_logs(slot, "", {{}, rest.lines_left_out}, now);
+    if (rest.report) letters_->tell_progress(slot, *rest.report, clock_.now());
+    if (rest.lines_left_out > 0) letters_->tell_logs(slot, "", {{}, rest.lines_left_out}, clock_.now());
 }
 
 // Pulls whose time is over, and progress whose time has come.

@@ -28,7 +28,6 @@ constexpr std::size_t map_bytes_limit = jobqueue::max_commit_metadata_bytes / 4 
     std::abort();
 }
 
-Slot slot_of(Lease lease) { return static_cast<Slot>(lease & 0xffff'ffff); }
 std::uint32_t handovers_of(Lease lease) { return static_cast<std::uint32_t>(lease >> 32); }
 Lease lease_of(Slot slot, std::uint32_t handovers) { return static_cast<Lease>(handovers) << 32 | slot; }
 

@@ -46,6 +46,7 @@ namespace drover::sidecar {
 
 using AssignmentId = std::uint32_t;
 using Lease = std::uint64_t;  // of one hand-over: never used twice
+inline Slot slot_of(Lease lease) { return static_cast<Slot>(lease & 0xffff'ffff); }
 
 struct EngineConfig {
     jobqueue::Ordering ordering = jobqueue::Ordering::none;

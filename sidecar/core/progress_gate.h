@@ -20,11 +20,10 @@
 #include <utility>
 #include <vector>
 
+#include "sidecar/core/slot.h"
 #include "src/base/time.h"
 
 namespace drover::sidecar {
-
-using Slot = std::uint32_t;  // as the engine's
 
 // "" and nothing: not said.
 struct ProgressReport {

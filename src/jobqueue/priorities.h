@@ -33,4 +33,14 @@ inline std::size_t priority_rank(std::string_view priority) {
     return number < 10 ? 3 : 4;
 }
 
+// Where a job of this priority goes, of lanes that are sorted and have their names as `lane`: the index of the one of
+// that name, or of the next less urgent one. 0 where there are none.
+template <class Lanes>
+std::size_t lane_for(const Lanes& sorted, std::string_view priority) {
+    const std::size_t rank = priority_rank(priority);
+    std::size_t index = 0;
+    while (index + 1 < sorted.size() && lane_rank(sorted[index].lane).value_or(0) < rank) ++index;
+    return index;
+}
+
 }  // namespace drover::jobqueue

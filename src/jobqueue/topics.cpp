@@ -25,10 +25,7 @@ Topics topics_of(const JobQueue& queue) {
 }
 
 const std::string& topic_for(const Topics& topics, std::string_view priority) {
-    const std::size_t rank = priority_rank(priority);
-    for (const LaneTopic& lane : topics.lanes)
-        if (lane_rank(lane.lane).value_or(0) >= rank) return lane.topic;
-    return topics.lanes.empty() ? topics.main : topics.lanes.back().topic;
+    return topics.lanes.empty() ? topics.main : topics.lanes[lane_for(topics.lanes, priority)].topic;
 }
 
 std::string group_of(const JobQueue& queue) { return "drover." + queue.ns + "." + queue.name; }
