@@ -331,6 +331,7 @@ bool Sidecar::take_from(AssignmentId assignment) {
     fetched_.clear();
     const bool more = fetcher_->take(assignment, engine_.room(assignment), fetched_);
     if (!fetched_.empty()) kafka_trouble_.clear();  // set again below by what is still wrong
+    if (subscription->reads_back(assignment)) subscription->read_back(assignment, fetched_, events_);
     for (kafka::Fetcher::Fetched& item : fetched_) {
         if (auto* record = std::get_if<kafka::Record>(&item)) {
             events_.emplace_back(arrived(*subscription, assignment, std::move(*record)));
@@ -340,11 +341,7 @@ bool Sidecar::take_from(AssignmentId assignment) {
             log::error("partition cannot be fetched, trying again", {{"error", failed->error.message}});
             kafka_trouble_ = failed->error.message;
         } else if (const auto* gone = std::get_if<kafka::Fetcher::OffsetOutOfRange>(&item)) {
-            log::error(
-                "the committed offset does not exist any more: jobs may have been deleted unread; going on at the "
-                "first that exists",
-                {{"error", gone->message}});
-            subscription->restart_at_earliest(assignment, events_);
+            subscription->restart_at_earliest(assignment, gone->message, events_);
             serve_events();
             return false;
         }
@@ -389,9 +386,7 @@ event::Arrived Sidecar::arrived(const Subscription& subscription, AssignmentId a
     job.id = jobqueue::job_id(job.headers, job.fields, job.origin());
     job.attempt = arrived.attempts_made;
     job.max_attempts = arrived.max_attempts.value_or(config_.retry.max_attempts);
-    if (!job.headers.id.empty()) {
-        arrived.fingerprint = fingerprint(job.headers.id, job.headers.run, job.headers.attempts_made, job.headers.hops);
-    }
+    arrived.fingerprint = fingerprint(job.headers);
     if (config_.lanes.size() > 1 && subscription.retries()) arrived.lane = lane_of(config_, job.headers);
     arrived.cancelled = control_ && control_->is_cancelled(job.id, clock_.now());
     return arrived;

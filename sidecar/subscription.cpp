@@ -9,6 +9,17 @@ namespace {
 
 constexpr Duration read_again_after = std::chrono::milliseconds(500);
 
+// How much is read back of what was finished; the rest is not known any more.
+constexpr std::int64_t most_read_back = 500;
+constexpr std::size_t most_bytes_read_back = 2 * 1024 * 1024;
+
+std::optional<Fingerprint> fingerprint_of(const kafka::Record& record) {
+    std::vector<FieldView> fields;
+    record.headers(fields);
+    const Result<jobqueue::JobHeaders> headers = jobqueue::parse_job_headers(fields);
+    return headers ? fingerprint(*headers) : std::nullopt;
+}
+
 // "email 0 3 4, email.retry.2s 1"
 std::string names_of(std::vector<kafka::TopicPartition> partitions) {
     std::ranges::sort(partitions);
@@ -61,13 +72,59 @@ void Subscription::release(AssignmentId assignment) {
     member_->release({partition});
 }
 
-void Subscription::restart_at_earliest(AssignmentId assignment, std::vector<Event>& events) {
+void Subscription::read_back(AssignmentId assignment, std::vector<kafka::Fetcher::Fetched>& fetched,
+                             std::vector<Event>& events) {
+    ReadBack& back = reading_back_.at(assignment);
+    std::size_t used = 0;
+    for (; used < fetched.size(); ++used) {
+        bool log_is_shorter = false;
+        if (const auto* record = std::get_if<kafka::Record>(&fetched[used])) {
+            log_is_shorter = fetcher_.end(assignment).value_or(back.committed) < back.committed;
+            if (!log_is_shorter && record->offset() >= back.committed) break;
+            if (const auto print = fingerprint_of(*record)) events.emplace_back(event::Finished{assignment, *print});
+            back.bytes += record->value().value_or("").size();
+        } else if (const auto* end = std::get_if<kafka::Fetcher::ReachedEnd>(&fetched[used])) {
+            log_is_shorter = end->offset < back.committed;
+            if (!log_is_shorter) break;
+        } else if (std::holds_alternative<kafka::Fetcher::OffsetOutOfRange>(fetched[used])) {  // deleted: no matter
+            fetched.clear();
+            return go_on_at_committed(assignment);
+        } else {
+            break;
+        }
+        if (log_is_shorter) {
+            fetched.clear();
+            return restart_at_earliest(assignment, "the partition ends before it", events);
+        }
+    }
+    const bool is_through = used < fetched.size() && !std::holds_alternative<kafka::Fetcher::Failed>(fetched[used]);
+    fetched.erase(fetched.begin(), fetched.begin() + static_cast<std::ptrdiff_t>(used));
+    if (is_through) {
+        reading_back_.erase(assignment);
+    } else if (back.bytes > most_bytes_read_back) {
+        go_on_at_committed(assignment);
+    }
+}
+
+void Subscription::go_on_at_committed(AssignmentId assignment) {
+    const auto back = reading_back_.extract(assignment);
+    if (const Result<void> sought = fetcher_.seek(assignment, back.mapped().committed); !sought) {
+        log::error("partition cannot be fetched", {{"error", sought.error().message}});
+    }
+}
+
+void Subscription::restart_at_earliest(AssignmentId assignment, const std::string& why, std::vector<Event>& events) {
+    log::error(
+        "the committed offset does not exist any more: jobs may have been deleted unread; going on at the first that "
+        "exists",
+        {{"error", why}});
     const auto found = partitions_by_id_.find(assignment);
     if (found == partitions_by_id_.end()) return;
     const kafka::TopicPartition partition = found->second;
     Owned& owned = partitions_.at(partition);
     if (owned.revoking) return;
     partitions_by_id_.erase(found);
+    reading_back_.erase(assignment);
     fetcher_.stop(assignment);
     events.emplace_back(event::Lost{assignment});
     start(partition, owned, kafka::Fetcher::earliest, 0, {}, events);
@@ -173,7 +230,12 @@ void Subscription::start(const kafka::TopicPartition& partition, Owned& owned, s
     owned.id = ++next_assignment_;
     partitions_by_id_.emplace(owned.id, partition);
     events.emplace_back(event::Assigned{owned.id, committed, std::move(metadata), steps_.at(partition.topic), lane_});
-    if (const Result<void> started = fetcher_.start(owned.id, partition, offset); !started) {
+    std::int64_t from = offset;
+    if (committed > 0) {
+        from = std::max<std::int64_t>(committed - most_read_back, 0);
+        reading_back_.emplace(owned.id, ReadBack{.committed = committed});
+    }
+    if (const Result<void> started = fetcher_.start(owned.id, partition, from); !started) {
         log::error(
             "partition cannot be fetched",
             {{"topic", partition.topic}, {"partition", partition.partition}, {"error", started.error().message}});
@@ -184,6 +246,7 @@ void Subscription::forget(const kafka::TopicPartition& partition) {
     const auto found = partitions_.find(partition);
     if (found == partitions_.end()) return;
     partitions_by_id_.erase(found->second.id);
+    reading_back_.erase(found->second.id);
     partitions_.erase(found);
 }
 

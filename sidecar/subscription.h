@@ -3,6 +3,9 @@
 //
 // A partition's way:  Assigned by the group → position read → Assigned for the engine, fetching starts
 //                     → Revoking: fetching stops, the engine finishes and commits → Release → back to the group
+//
+// Fetching starts a little below the committed offset: what the last owner finished is read back, so that a job that
+// comes again is recognised across a change of owner too.
 #pragma once
 
 #include <algorithm>
@@ -33,8 +36,13 @@ public:
     void flush();
     void release(AssignmentId assignment);
 
+    // What was fetched of a partition that reads back: takes what lies below the committed offset out of it, for the
+    // engine to know.
+    bool reads_back(AssignmentId assignment) const { return reading_back_.contains(assignment); }
+    void read_back(AssignmentId assignment, std::vector<kafka::Fetcher::Fetched>& fetched, std::vector<Event>& events);
+
     // The offset to read does not exist: goes on at the first that does.
-    void restart_at_earliest(AssignmentId assignment, std::vector<Event>& events);
+    void restart_at_earliest(AssignmentId assignment, const std::string& why, std::vector<Event>& events);
 
     void close();
     bool closed() const { return closed_; }
@@ -52,6 +60,11 @@ private:
         bool revoking = false;
     };
 
+    struct ReadBack {
+        std::int64_t committed = 0;
+        std::size_t bytes = 0;
+    };
+
     void on(const kafka::group_event::Assigned& assigned, std::vector<Event>& events);
     void on(const kafka::group_event::Revoking& revoking, std::vector<Event>& events);
     void on(const kafka::group_event::Lost& lost, std::vector<Event>& events);
@@ -62,6 +75,7 @@ private:
 
     void start(const kafka::TopicPartition& partition, Owned& owned, std::int64_t offset, std::int64_t committed,
                jobqueue::CommitMetadata metadata, std::vector<Event>& events);
+    void go_on_at_committed(AssignmentId assignment);
     void forget(const kafka::TopicPartition& partition);
     void lose(const kafka::TopicPartition& partition, std::vector<Event>& events);
 
@@ -72,6 +86,7 @@ private:
     AssignmentId& next_assignment_;
     std::map<kafka::TopicPartition, Owned> partitions_;
     std::map<AssignmentId, kafka::TopicPartition> partitions_by_id_;
+    std::map<AssignmentId, ReadBack> reading_back_;  // those that are not through with it
     std::vector<kafka::Position> commits_;
     std::vector<kafka::TopicPartition> unread_;  // their position could not be read
     Time read_again_at_{};

@@ -31,6 +31,11 @@ Fingerprint fingerprint(std::string_view id, int run, int attempt, int hops) {
     return hash;
 }
 
+std::optional<Fingerprint> fingerprint(const jobqueue::JobHeaders& headers) {
+    if (headers.id.empty()) return std::nullopt;
+    return fingerprint(headers.id, headers.run, headers.attempts_made, headers.hops);
+}
+
 FinishedWindow::FinishedWindow(std::size_t capacity) : capacity_(std::min<std::size_t>(capacity, 1U << 31)) {}
 
 bool FinishedWindow::add(Fingerprint print) {

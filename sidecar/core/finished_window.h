@@ -7,8 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string_view>
 #include <vector>
+
+#include "src/jobqueue/job.h"
 
 namespace drover::sidecar {
 
@@ -21,6 +24,8 @@ using Fingerprint = std::uint64_t;
 // Two different tries have the same one by chance once in 2^64; beside 10,000 others, once in 10^15. Against somebody
 // who makes up ids that collide it does not help; who may submit such ids could as well submit the other job's.
 Fingerprint fingerprint(std::string_view id, int run, int attempt, int hops);
+// Nothing: the job has no id of its own, and is never taken for another one.
+std::optional<Fingerprint> fingerprint(const jobqueue::JobHeaders& headers);
 
 class FinishedWindow {
 public:

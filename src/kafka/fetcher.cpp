@@ -147,6 +147,16 @@ public:
 
     void ready(std::vector<Id>& out) override { arrivals_.take(out); }
 
+    std::optional<std::int64_t> end(Id id) const override {
+        const auto found = sources_.find(id);
+        if (found == sources_.end()) return std::nullopt;
+        const TopicPartition& partition = found->second->partition;
+        std::int64_t start = RD_KAFKA_OFFSET_INVALID, end = RD_KAFKA_OFFSET_INVALID;
+        rd_kafka_get_watermark_offsets(client_.get(), partition.topic.c_str(), partition.partition, &start, &end);
+        if (end < 0) return std::nullopt;
+        return end;
+    }
+
     std::vector<ClientError> serve() override {
         while (const Event event{rd_kafka_queue_poll(events_.get(), 0)}) {
             if (auto error = client_error(client_.get(), event.get())) troubles_.push_back(std::move(*error));

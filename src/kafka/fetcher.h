@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -60,6 +61,9 @@ public:
 
     // The started partitions at which something arrived since the last call; appended to `out`.
     virtual void ready(std::vector<Id>& out) = 0;
+
+    // The partition's end, as the last answer of its broker had it; nothing before the first one.
+    virtual std::optional<std::int64_t> end(Id id) const = 0;
 
     // Trouble of the client itself since the last call. Call it at least once a second: it serves librdkafka too.
     virtual std::vector<ClientError> serve() = 0;

@@ -83,6 +83,12 @@ class KafkaClient:
         """{(topic, partition): {offset, metadata, decoded}} of what the group has committed."""
         return {(line["topic"], line["partition"]): line for line in self._lines("positions", group)}
 
+    def set_position(self, group, topic, partition, offset):
+        self._run("set-positions", group, stdin=json.dumps({"topic": topic, "partition": partition, "offset": offset}))
+
+    def delete_records(self, topic, partition, before):
+        self._run("delete-records", stdin=json.dumps({"topic": topic, "partition": partition, "offset": before}))
+
     def _lines(self, *arguments, stdin=""):
         return [json.loads(line) for line in self._run(*arguments, stdin=stdin).splitlines()]
 

@@ -239,6 +239,16 @@ int set_positions(kafka::Admin& admin, const std::string& group) {
     return set ? 0 : complain(set.error());
 }
 
+int delete_records(kafka::Admin& admin) {
+    std::map<kafka::TopicPartition, std::int64_t> before;
+    for (std::string text; std::getline(std::cin, text);) {
+        const json line = json::parse(text);
+        before[{line.at("topic"), line.at("partition")}] = line.at("offset");
+    }
+    const auto deleted = admin.delete_records(before);
+    return deleted ? 0 : complain(deleted.error());
+}
+
 int run(int argc, char** argv) {
     CLI::App app{"A Kafka client for tests: JSON lines in and out, bytes as base64.", "drover_kafka_tool"};
     app.require_subcommand(1);
@@ -268,6 +278,8 @@ int run(int argc, char** argv) {
     positions_command->add_option("GROUP", group)->required();
     CLI::App* set_command = app.add_subcommand("set-positions", "Commits {topic,partition,offset,metadata?} of stdin");
     set_command->add_option("GROUP", group)->required();
+    CLI::App* delete_records_command =
+        app.add_subcommand("delete-records", "Those below each {topic,partition,offset} of stdin");
     CLI11_PARSE(app, argc, argv);
 
     const auto pairs = [](const std::vector<std::string>& texts) {
@@ -289,6 +301,7 @@ int run(int argc, char** argv) {
     if (offsets_command->parsed()) return show_offsets(**admin, topics);
     if (positions_command->parsed()) return show_positions(**admin, group);
     if (set_command->parsed()) return set_positions(**admin, group);
+    if (delete_records_command->parsed()) return delete_records(**admin);
     if (delete_command->parsed()) {
         const auto deleted = (*admin)->delete_topics(topics);
         return deleted ? 0 : complain(deleted.error());

@@ -56,3 +56,80 @@ def test_A16_records_without_an_id_are_never_taken_for_repetitions(kafka, folder
         assert len(worker.jobs) == len({each.id for each in worker.jobs}) == 10
         assert sidecar.stats()["repeated"] == 0
         sidecar.stop()
+
+
+def test_A16_the_next_owner_of_a_partition_knows_what_the_last_one_finished(kafka, folder):
+    queue = Queue(kafka, folder)
+    with Worker() as worker:
+        with queue.sidecar(worker) as first:
+            queue.produce(job("twice"), job("once"))
+            queue.wait_until_committed(2)
+            first.stop()
+        queue.produce(job("twice"), job("new"))
+        with queue.sidecar(worker) as second:
+            queue.wait_until_committed(4)
+            assert second.stats()["repeated"] == 1
+            second.stop()
+        assert sorted(each.id for each in worker.jobs) == ["new", "once", "twice"]
+
+
+def test_A16_a_retry_that_comes_again_after_a_change_of_owner_is_not_tried_again(kafka, folder):
+    queue = Queue(kafka, folder)
+    with Worker(lambda job: 500 if job.attempt == 1 else 200) as worker:
+        with queue.sidecar(worker) as first:
+            queue.produce(job("failing"))
+            first.wait_for(lambda stats: stats["completed"] == 1, "its second try")
+            first.stop()
+        retry = kafka.read(queue.retry_topics[0], count=1)[0]
+        kafka.produce(queue.retry_topics[0], [Record(retry.value, retry.key, retry.headers)])  # as a lost answer would
+        with queue.sidecar(worker) as second:
+            queue.wait_until_committed(2, queue.retry_group)
+            assert second.stats()["repeated"] == 1
+            second.stop()
+        assert [each.attempt for each in worker.jobs] == [1, 2]
+
+
+def test_A16_finished_records_that_were_deleted_meanwhile_are_no_trouble(kafka, folder):
+    queue = Queue(kafka, folder)
+    with Worker() as worker:
+        with queue.sidecar(worker) as first:
+            queue.produce(*(job(f"old {n}") for n in range(20)))
+            queue.wait_until_committed(20)
+            first.stop()
+        kafka.delete_records(queue.topic, 0, 20)
+        queue.produce(job("old 3"), job("new"))
+        with queue.sidecar(worker) as second:
+            queue.wait_until_committed(22)
+            assert [line for line in second.log() if line["level"] == "error"] == []
+            second.stop()
+        assert [each.id for each in worker.jobs[20:]] == ["old 3", "new"]
+
+
+def test_A16_finished_records_that_are_large_are_not_all_read_back(kafka, folder):
+    """A MiB each: a few are looked at, and then reading goes on at the first that is not finished, each once."""
+    queue = Queue(kafka, folder, delivery={"maxPayload": 1_000_000})
+    large = b"x" * 900_000
+    with Worker() as worker:
+        with queue.sidecar(worker) as first:
+            queue.produce(*(Record(large, None, [("drover-job-id", f"old {n}")]) for n in range(12)))
+            queue.wait_until_committed(12)
+            first.stop()
+        queue.produce(job("old 0"), *(job(f"new {n}") for n in range(40)))
+        with queue.sidecar(worker) as second:
+            queue.wait_until_committed(53)
+            assert second.stats()["repeated"] == 1
+            assert second.stats()["received"] == 41, "none was fetched twice"
+            second.stop()
+        assert [each.id for each in worker.jobs[12:]] == [f"new {n}" for n in range(40)]
+
+
+def test_A16_a_log_that_ends_before_the_committed_offset_is_read_from_its_beginning(kafka, folder):
+    """Brokers lost its end: what is there was not finished, though it lies below the committed offset."""
+    queue = Queue(kafka, folder)
+    queue.produce(job("a"), job("b"))
+    kafka.set_position(queue.group, queue.topic, 0, 40)
+    with Worker() as worker, queue.sidecar(worker) as sidecar:
+        sidecar.wait_for(lambda stats: stats["completed"] == 2, "both")
+        assert sorted(each.id for each in worker.jobs) == ["a", "b"]
+        assert any("does not exist any more" in line["message"] for line in sidecar.log())
+        sidecar.stop()

@@ -136,6 +136,8 @@ TEST(Fetcher, B5_an_offset_that_was_deleted_is_out_of_range) {
     ASSERT_TRUE(reader.wait_for([&] { return reader.seen[1].out_of_range.size() == 1; }));
     must(reader.fetcher->seek(1, 6));
     ASSERT_TRUE(reader.wait_for_records(1, 4));
+    EXPECT_EQ(reader.fetcher->end(1), 10);
+    EXPECT_EQ(reader.fetcher->end(2), std::nullopt);
     EXPECT_EQ(reader.seen[1].records.front().offset(), 6);
 }
 
