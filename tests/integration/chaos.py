@@ -311,7 +311,8 @@ class Chaos:
 
     def excused_jobs(self):
         """(those that each killed sidecar had in flight or had finished above what was committed, the same of all
-        sidecars at a broker's death, when members may be thrown out of their group)"""
+        sidecars at a broker's death and while the group's coordinator moves: nothing is committed then, and members may
+        be thrown out of their group)"""
         runs = self.log.all()
         by_sidecars, by_brokers = set(), set()
         for kill in self.killed:
@@ -321,7 +322,7 @@ class Chaos:
                     by_sidecars.add(run["n"])
         for at, _, positions in self.broker_away:
             for run in runs:
-                if run["begin"] <= at and not self.is_committed(run, at, positions):
+                if run["begin"] <= at + FAILOVER and not self.is_committed(run, at, positions):
                     by_brokers.add(run["n"])
         return by_sidecars, by_brokers
 
