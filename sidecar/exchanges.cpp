@@ -42,7 +42,7 @@ void Exchanges::hand_over(http::JobClient& client, const action::HandOver& given
         client.send(given.lease,
                     headers_.build({.fields = job.fields,
                                     .headers = job.headers,
-                                    .record = job.origin(),
+                                    .record = job.origin,
                                     .id = job.id,
                                     .key = job.record->key(),
                                     .null_value = !value,

@@ -27,7 +27,7 @@ void Letters::write(const action::WriteRetry& retry, Time now, std::vector<Event
     HeldJob& job = slots_[retry.slot];
     const bool tried = retry.why == action::WriteRetry::Why::failed;
     const jobqueue::AttemptRecord attempt{retry.attempts_made, now, config_.pod, retry.cause.error_class};
-    const auto headers = jobqueue::retry_headers(job.fields, job.headers, job.origin(), job.id, retry.attempts_made,
+    const auto headers = jobqueue::retry_headers(job.fields, job.headers, job.origin, job.id, retry.attempts_made,
                                                  retry.due_at, retry.cause, tried ? &attempt : nullptr);
     job.writing = {};
     produce(retry.slot, letter_flag,
@@ -56,7 +56,7 @@ void Letters::write(const action::WriteDeadLetter& letter, Time now, std::vector
         // Too large even for that topic: the coordinates and the cause, without what the user sent.
         const std::span<const FieldView> fields = letter.without_payload ? std::span<const FieldView>() : job.fields;
         auto headers =
-            jobqueue::dead_letter_headers(fields, job.headers, job.origin(), job.id, config_.group,
+            jobqueue::dead_letter_headers(fields, job.headers, job.origin, job.id, config_.group,
                                           letter.attempts_made, now, letter.cause, letter.tried ? &attempt : nullptr);
         if (letter.without_payload) headers.push_back({std::string(jobqueue::header::payload_left_out), "true"});
         produce(letter.slot, letter_flag,
@@ -145,7 +145,7 @@ bool Letters::delivered(const kafka::Delivery& delivery, std::vector<Event>& eve
 }
 
 LifecycleEvent Letters::event_of(const HeldJob& job, JobEvent state, Time now) const {
-    const jobqueue::Origin place = job.headers.original ? *job.headers.original : job.origin();
+    const jobqueue::Origin place = job.headers.original ? *job.headers.original : job.origin;
     LifecycleEvent event{.queue = queue_,
                          .job_id = job.id,
                          .type = job.headers.type,

@@ -13,7 +13,8 @@ namespace drover::sidecar {
 
 struct HeldJob {
     std::optional<kafka::Record> record;  // nothing: the slot is free
-    std::vector<FieldView> fields;        // of the record
+    jobqueue::Origin origin;              // of the record, as the next: views into it
+    std::vector<FieldView> fields;
     jobqueue::JobHeaders headers;
     std::string id;
     int attempt = 0;  // of the last hand-over
@@ -36,8 +37,10 @@ struct HeldJob {
     };
     Writing writing;
 
-    jobqueue::Origin origin() const {
-        return {record->topic(), record->partition(), record->offset(), record->timestamp()};
+    // Again, where the record was detached.
+    void look_at_record() {
+        origin = {record->topic(), record->partition(), record->offset(), record->timestamp()};
+        record->headers(fields);
     }
 };
 
@@ -52,6 +55,7 @@ public:
         free_.pop_back();
         HeldJob& job = jobs_[slot];
         job.record = std::move(record);
+        job.look_at_record();
         job.writing = {};
         job.leased = false;
         job.lease_lasts.reset();

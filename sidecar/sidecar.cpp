@@ -355,10 +355,9 @@ event::Arrived Sidecar::arrived(const Subscription& subscription, AssignmentId a
     ++stats_.received;
     const Slot slot = slots_.keep(std::move(record));
     HeldJob& job = slots_[slot];
-    job.record->headers(job.fields);
     const std::optional<std::string_view> key = job.record->key(), value = job.record->value();
-    event::Arrived arrived{.assignment = assignment, .slot = slot, .offset = job.record->offset()};
-    arrived.appended_at = job.record->timestamp();
+    event::Arrived arrived{.assignment = assignment, .slot = slot, .offset = job.origin.offset};
+    arrived.appended_at = job.origin.timestamp;
     const std::size_t payload_bytes = value ? value->size() : 0;
     arrived.bytes = payload_bytes + (key ? key->size() : 0) + 256;
     for (const FieldView& field : job.fields) arrived.bytes += field.name.size() + field.value.size();
@@ -383,7 +382,7 @@ event::Arrived Sidecar::arrived(const Subscription& subscription, AssignmentId a
                             .message = "the payload has " + std::to_string(payload_bytes) + " bytes, the queue takes " +
                                        std::to_string(config_.delivery.max_payload)});
     }
-    job.id = jobqueue::job_id(job.headers, job.fields, job.origin());
+    job.id = jobqueue::job_id(job.headers, job.fields, job.origin);
     job.attempt = arrived.attempts_made;
     job.max_attempts = arrived.max_attempts.value_or(config_.retry.max_attempts);
     arrived.fingerprint = fingerprint(job.headers);
@@ -430,7 +429,7 @@ void Sidecar::perform(action::HandOver& hand_over) {
     job.attempt = hand_over.attempt;
     job.max_attempts = hand_over.max_attempts;
     job.lease = hand_over.lease;
-    if (hand_over.attempt == 1) stats_.wait.add(std::max(Duration{0}, job.handed_over_at - job.record->timestamp()));
+    if (hand_over.attempt == 1) stats_.wait.add(std::max(Duration{0}, job.handed_over_at - job.origin.timestamp));
     lease_.resize(incarnation_.size() + 1);  // after the incarnation and its dash
     append_hex(lease_, hand_over.lease);
     if (config_.delivery.mode == jobqueue::Mode::push) {
@@ -493,7 +492,7 @@ void Sidecar::perform(action::Commit& commit) {
 void Sidecar::perform(action::Detach& detach) {
     HeldJob& job = slots_[detach.slot];
     job.record->detach();
-    job.record->headers(job.fields);
+    job.look_at_record();
     if (const auto headers = jobqueue::parse_job_headers(job.fields)) job.headers = *headers;  // else: unfit, as before
 }
 
