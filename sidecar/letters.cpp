@@ -56,8 +56,8 @@ void Letters::write(const action::WriteDeadLetter& letter, Time now, std::vector
         // Too large even for that topic: the coordinates and the cause, without what the user sent.
         const std::span<const FieldView> fields = letter.without_payload ? std::span<const FieldView>() : job.fields;
         auto headers =
-            jobqueue::dead_letter_headers(fields, job.headers, job.origin, job.id, config_.group,
-                                          letter.attempts_made, now, letter.cause, letter.tried ? &attempt : nullptr);
+            jobqueue::dead_letter_headers(fields, job.headers, job.origin, job.id, config_.group, letter.attempts_made,
+                                          now, letter.cause, letter.tried ? &attempt : nullptr);
         if (letter.without_payload) headers.push_back({std::string(jobqueue::header::payload_left_out), "true"});
         produce(letter.slot, letter_flag,
                 {.topic = config_.dead_letter_topic,
