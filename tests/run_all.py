@@ -4,7 +4,7 @@
     run_all.py --build build/dev --reports build/reports [--only SUITE...] [--tests REGEX]
 
 Suites: ctest (all that CMake knows: unit and property tests, layering, the brokers' conformance), python-<folder> (each
-tests/<folder>/test_*.py, with the built program's path in DROVER) and broker (the Go tests). Every suite leaves JUnit
+tests/<folder>/test_*.py, with the built program's path in DROVER; a folder of many is two suites) and broker (the Go tests). Every suite leaves JUnit
 reports in --reports, which is emptied first. The last line is "N passed, N failed". A test that was skipped, a program
 that ended without its report, and a suite without a test count as failed. The exit code is 0 only when nothing failed.
 """
@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
 SLOWEST_TEST = 1800  # seconds; a limit for what hangs, not a measure
 SIDE_BY_SIDE = 3  # suites: brokers that start and retries that wait leave the machine idle
+MANY_FILES = 10  # of one folder: more are run as two suites
 
 
 class Case:
@@ -111,11 +112,10 @@ def run_ctest(options, log):
     return cases
 
 
-def run_python(folder, options, log):
-    name = suite_of(folder)
+def run_python(name, files, options, log):
     report = options.reports / f"{name}.xml"
     code = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--verbose", f"--junitxml={report}",
-                f"--override-ini=junit_suite_name={name}", *sorted(folder.glob("test_*.py"))], log, cwd=ROOT,
+                f"--override-ini=junit_suite_name={name}", *files], log, cwd=ROOT,
                env=os.environ | {"DROVER": str(Path(options.build).resolve() / "bin" / "drover")})
     cases = read_report(report) if report.exists() else []
     if code and not any(case.problem for case in cases):
@@ -145,16 +145,23 @@ def run_broker(options, log):
     return write_report(options.reports / "broker.xml", "broker", cases)
 
 
-def suite_of(folder):
-    return "python" if folder == TESTS else "python-" + "-".join(folder.relative_to(TESTS).parts)
+def python_suites(folder):
+    """Name -> its files."""
+    name = "python" if folder == TESTS else "python-" + "-".join(folder.relative_to(TESTS).parts)
+    files = sorted(folder.glob("test_*.py"))
+    if len(files) <= MANY_FILES:
+        return {name: files}
+    return {f"{name}-{half + 1}": files[half::2] for half in range(2)}
 
 
 def find_suites():
     """Name -> function(options, log). The longest come first."""
     folders = {path.parent for path in TESTS.glob("**/test_*.py")}
-    python = {suite_of(folder): partial(run_python, folder) for folder in sorted(folders)}
-    return {"ctest": run_ctest} | dict(sorted(python.items(), key=lambda item: item[0] != "python-integration")) | {
-        "broker": run_broker}
+    python = {name: partial(run_python, name, files)
+              for folder in sorted(folders) for name, files in python_suites(folder).items()}
+    long = ("python-integration-1", "python-integration-2", "python-examples", "ctest")
+    suites = python | {"ctest": run_ctest, "broker": run_broker}
+    return {name: suites[name] for name in sorted(suites, key=lambda name: (name not in long, name))}
 
 
 def run_suite(suites, name, options):
