@@ -18,6 +18,12 @@ constexpr std::uint64_t told_flag = std::uint64_t{1} << 62;    // one that nobod
 constexpr std::size_t max_result_bytes = 128 * 1024;
 constexpr std::size_t max_labels_bytes = 4 * 1024;  // more are left out: an event must fit into its topic
 
+void add_cause(const jobqueue::Cause& cause, LifecycleEvent& event) {
+    event.error_class = cause.error_class;
+    event.error_status = cause.status;
+    event.error_message = cause.message;
+}
+
 }  // namespace
 
 Letters::Letters(const jobqueue::SidecarConfig& config, RecordSlots& slots, kafka::Producer& producer, Stats& stats)
@@ -35,15 +41,7 @@ void Letters::write(const action::WriteRetry& retry, Time now, std::vector<Event
              .key = job.record->key(),
              .value = job.record->value(),
              .headers = headers});
-    if (tried && tells_events()) {
-        LifecycleEvent event = event_of(job, JobEvent::retrying, now);
-        event.attempt = retry.attempts_made;
-        event.due_at = retry.due_at;
-        event.error_class = retry.cause.error_class;
-        event.error_status = retry.cause.status;
-        event.error_message = retry.cause.message;
-        tell(retry.slot, event);
-    }
+    if (tried) tell_retrying(retry.slot, retry.attempts_made, retry.due_at, retry.cause, now);
     finish(retry.slot, events);
 }
 
@@ -68,9 +66,7 @@ void Letters::write(const action::WriteDeadLetter& letter, Time now, std::vector
     if (tells_events() && !job.writing.event_is_safe) {
         LifecycleEvent event = event_of(job, JobEvent::failed, now);
         event.attempt = letter.attempts_made;
-        event.error_class = letter.cause.error_class;
-        event.error_status = letter.cause.status;
-        event.error_message = letter.cause.message;
+        add_cause(letter.cause, event);
         produce_event(letter.slot, event);
     }
     finish(letter.slot, events);
@@ -95,6 +91,15 @@ void Letters::write(const action::WriteEvent& ended, Time now, std::vector<Event
 
 void Letters::tell_started(Slot slot, Time now) {
     if (tells_events()) tell(slot, event_of(slots_[slot], JobEvent::started, now));
+}
+
+void Letters::tell_retrying(Slot slot, int attempts_made, Time due_at, const jobqueue::Cause& cause, Time now) {
+    if (!tells_events()) return;
+    LifecycleEvent event = event_of(slots_[slot], JobEvent::retrying, now);
+    event.attempt = attempts_made;
+    event.due_at = due_at;
+    add_cause(cause, event);
+    tell(slot, event);
 }
 
 void Letters::tell_progress(Slot slot, const ProgressReport& report, Time now) {

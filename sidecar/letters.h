@@ -31,6 +31,7 @@ public:
     void write(const action::WriteEvent& event, Time now, std::vector<Event>& events);
 
     void tell_started(Slot slot, Time now);
+    void tell_retrying(Slot slot, int attempts_made, Time due_at, const jobqueue::Cause& cause, Time now);
     void tell_progress(Slot slot, const ProgressReport& report, Time now);
     void tell_logs(Slot slot, std::string_view level, const ProgressGate::Logs& logs, Time now);
     void tell_control(const jobqueue::ControlMessage& message);  // in the control topic

@@ -451,6 +451,10 @@ void Sidecar::perform(action::Abort& abort) {
 
 void Sidecar::perform(action::WriteRetry& retry) { letters_->write(retry, clock_.now(), events_); }
 
+void Sidecar::perform(action::RetryInPlace& retry) {
+    letters_->tell_retrying(retry.slot, retry.attempts_made, retry.due_at, retry.cause, clock_.now());
+}
+
 void Sidecar::perform(action::WriteDeadLetter& letter) { letters_->write(letter, clock_.now(), events_); }
 
 void Sidecar::count_dead_letter(const HeldJob& job) {

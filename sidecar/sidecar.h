@@ -97,6 +97,7 @@ private:
     void perform(action::HandOver& action);
     void perform(action::Abort& action);
     void perform(action::WriteRetry& action);
+    void perform(action::RetryInPlace& action);
     void perform(action::WriteDeadLetter& action);
     void perform(action::WriteEvent& action);
     void perform(action::Settled& action);

@@ -546,6 +546,9 @@ void DeliveryEngine::fail(Slot slot, Outcome&& outcome) {
     Partition& partition = *partition_of(job);
     partition.retries[job.offset] = {job.attempts_made, job.due_at};
     mark_dirty(partition);
+    if (outcome.costs_attempt) {
+        actions_.emplace_back(action::RetryInPlace{slot, job.attempts_made, job.due_at, std::move(outcome.cause)});
+    }
     if (is_leaving(partition)) return settle(slot, How::dropped);  // the next owner goes on from what the commit tells
     delay(slot, State::delayed, job.due_at);
 }

@@ -182,6 +182,13 @@ struct WriteRetry {
     jobqueue::Cause cause;
     enum class Why { failed, held_back, not_due } why = Why::failed;  // the last two cost no attempt
 };
+// An attempt failed, and the job waits in its place.
+struct RetryInPlace {
+    Slot slot = 0;
+    int attempts_made = 0;
+    Time due_at{};
+    jobqueue::Cause cause;
+};
 struct WriteDeadLetter {
     Slot slot = 0;
     int attempts_made = 0;
@@ -227,9 +234,9 @@ struct Probe {};
 struct Drained {};
 }  // namespace action
 
-using Action = std::variant<action::HandOver, action::Abort, action::WriteRetry, action::WriteDeadLetter,
-                            action::WriteEvent, action::Settled, action::Commit, action::Detach, action::Release,
-                            action::ReportUsage, action::Probe, action::Drained>;
+using Action = std::variant<action::HandOver, action::Abort, action::WriteRetry, action::RetryInPlace,
+                            action::WriteDeadLetter, action::WriteEvent, action::Settled, action::Commit,
+                            action::Detach, action::Release, action::ReportUsage, action::Probe, action::Drained>;
 
 // What a person wants to know when jobs stand still: a partition takes nothing more, and this key, whose first job is
 // being retried in its place or cannot be written, has the most of them.

@@ -64,6 +64,19 @@ def test_A9_every_turn_of_a_job_is_told_with_its_cause_and_its_place(kafka, fold
     assert events["unwanted"][1]["attempt"] == 1
 
 
+def test_A9_a_retry_in_its_place_is_told_with_its_cause_too(kafka, folder):
+    queue = Queue(kafka, folder, events=True, delivery={"ordering": "key"})
+    with Worker(lambda job: Reply(503, body=b"later") if job.attempt == 1 else 200) as worker, queue.sidecar(worker) as sidecar:
+        queue.produce(job("shaky"))
+        queue.wait_until_committed(1)
+        events = queue.events("shaky")
+        sidecar.stop()
+    assert states(events) == ["started", "retrying", "started", "completed"]
+    assert events[1]["attempt"] == 1
+    assert events[1]["cause"]["status"] == 503
+    assert events[1]["dueAt"] > events[1]["at"]
+
+
 @pytest.mark.parametrize("body, field", [
     ({"percent": -5}, "percent"), ({"percent": 300}, "percent"), ({"percent": "50"}, "percent"), ({"step": 1}, "step"),
     ({"message": 1025 * "m"}, "message"), ({"result": 131073 * "r"}, "result"), ({"procent": 5}, "procent"),

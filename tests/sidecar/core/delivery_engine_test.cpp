@@ -62,6 +62,8 @@ TEST_F(DeliveryEngineTest, A5_a_retry_in_its_place_is_not_early_for_the_next_own
     const Lease lease = the<action::HandOver>().lease;
     pass(200ms);
     answer(lease, Verdict::retry);
+    EXPECT_EQ(the<action::RetryInPlace>().attempts_made, 1);
+    EXPECT_EQ(the<action::RetryInPlace>().cause.error_class, "Boom");
     const auto commit = the<action::Commit>();
     const auto text = jobqueue::encode_commit_metadata(commit.metadata, commit.offset);
     pass(300ms);

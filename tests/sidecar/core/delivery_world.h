@@ -198,6 +198,7 @@ private:
     void write(int member, Slot slot, bool too_large, Letter letter, std::function<void()> land);
     void perform(int member, const action::WriteRetry&);
     void perform(int member, const action::WriteDeadLetter&);
+    void perform(int, const action::RetryInPlace&) {}  // only told
     void perform(int member, const action::WriteEvent&);
     void perform(int member, const action::Settled&);
     void perform(int member, const action::Commit&);
