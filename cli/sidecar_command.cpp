@@ -1,5 +1,7 @@
+#include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <sstream>
 
@@ -10,15 +12,49 @@
 #include "src/telemetry/log.h"
 
 namespace drover::cli {
+namespace {
+
+// As Kubernetes mounts a Secret: a file for each entry, beside its own, which begin with two dots. A line's end at the
+// end of a value was put there by an editor.
+Result<std::map<std::string, std::string>> read_settings(const std::filesystem::path& folder) {
+    std::map<std::string, std::string> settings;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+        const std::string name = entry.path().filename().string();
+        if (name.starts_with("..") || !entry.is_regular_file()) continue;
+        std::ifstream in(entry.path(), std::ios::binary);
+        std::stringstream text;
+        text << in.rdbuf();
+        if (!in) {
+            return tl::unexpected(
+                Error{.code = Error::Code::invalid, .message = "cannot read " + entry.path().string()});
+        }
+        std::string value = std::move(text).str();
+        if (value.ends_with('\n')) value.pop_back();
+        settings.emplace(name, std::move(value));
+    }
+    if (error) {
+        return tl::unexpected(
+            Error{.code = Error::Code::invalid, .message = "cannot read " + folder.string() + ": " + error.message()});
+    }
+    return settings;
+}
+
+}  // namespace
 
 void add_sidecar_command(CLI::App& app, Chosen& chosen) {
     CLI::App* command = app.add_subcommand("sidecar", "Run one sidecar (started by the operator or by 'drover run')");
     const auto file = std::make_shared<std::string>();
     const auto pod = std::make_shared<std::string>();
+    const auto settings = std::make_shared<std::string>();
+    const auto token = std::make_shared<std::string>();
     command->add_option("--config", *file, "Its configuration, a JSON file")->required()->envname("DROVER_CONFIG");
     command->add_option("--pod", *pod, "Name of this pod, in attempts and metrics")->envname("POD_NAME");
-    command->callback([&chosen, file, pod] {
-        chosen = [file, pod] {
+    command->add_option("--kafka-settings", *settings, "A folder with a file for each further setting of librdkafka's")
+        ->envname("DROVER_KAFKA_SETTINGS");
+    command->add_option("--drain-token", *token, "What /drain asks for")->envname("DROVER_DRAIN_TOKEN");
+    command->callback([&chosen, file, pod, settings, token] {
+        chosen = [file, pod, settings, token] {
             std::ifstream in(*file);
             std::stringstream text;
             text << in.rdbuf();
@@ -32,6 +68,15 @@ void add_sidecar_command(CLI::App& app, Chosen& chosen) {
                 return 2;
             }
             if (!pod->empty()) config->pod = *pod;
+            if (!token->empty()) config->drain_token = *token;
+            if (!settings->empty()) {
+                Result<std::map<std::string, std::string>> read = read_settings(*settings);
+                if (!read) {
+                    std::cerr << "drover: " << read.error().message << "\n";
+                    return 2;
+                }
+                for (auto& [name, value] : *read) config->kafka[name] = std::move(value);
+            }
             return sidecar::run_sidecar(*config);
         };
     });

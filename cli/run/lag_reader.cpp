@@ -4,7 +4,7 @@
 
 #include <boost/asio/post.hpp>
 
-#include "cli/run/topic_plan.h"
+#include "operator/core/topic_plan.h"
 
 namespace drover::cli {
 namespace {
@@ -65,8 +65,11 @@ Result<int> LagReader::prepare() {
         for (const jobqueue::LaneTopic& lane : topics.lanes) names.push_back(lane.topic);
         for (const jobqueue::RetryTopic& retry : topics.retries) names.push_back(retry.topic);
     }
-    if (Result<void> made = admin_->ensure_topics(topic_plan(queues_, *brokers)); !made)
-        return tl::unexpected(made.error());
+    std::vector<kafka::TopicSpec> specs;
+    for (operator_core::TopicPlan& plan : operator_core::topic_plan(queues_, *brokers)) {
+        specs.push_back({std::move(plan.topic), plan.partitions, plan.replication_factor, std::move(plan.config)});
+    }
+    if (Result<void> made = admin_->ensure_topics(specs); !made) return tl::unexpected(made.error());
     const auto counts = admin_->topics(names);
     if (!counts) return tl::unexpected(counts.error());
     partitions_.clear();

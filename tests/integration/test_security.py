@@ -5,7 +5,7 @@ import pytest
 
 from kafka_client import KafkaClient, Record
 from kafka_cluster import PASSWORD
-from sidecars import Queue
+from sidecars import Queue, Sidecar
 from worker import Worker
 
 
@@ -40,6 +40,26 @@ def test_A1_jobs_run_are_retried_and_dead_lettered_over(secure_cluster, folder, 
         assert letter.key == b"bad"
         queue.wait_until_committed(3)
         sidecar.stop()
+
+
+def test_B1_credentials_come_from_a_folder_that_a_secret_is_mounted_at(secure_cluster, folder):
+    wanted = settings(secure_cluster, "SSL")
+    queue = Queue(KafkaClient(secure_cluster.bootstrap_of("SSL"), wanted), folder)
+    secret = folder / "secret"
+    kept = secret / "..2026_11_26"  # as the kubelet does: the files are links into it
+    kept.mkdir(parents=True)
+    (secret / "..data").symlink_to(kept.name)
+    for name, text in {"security.protocol": "SSL\n", "ssl.ca.pem": (secure_cluster.dir / "tls" / "ca.pem").read_text(),
+                       "ssl.certificate.location": wanted["ssl.certificate.location"],
+                       "ssl.key.location": wanted["ssl.key.location"]}.items():
+        (kept / name).write_text(text)
+        (secret / name).symlink_to(f"..data/{name}")
+    with Worker() as worker:
+        config = queue.config(worker.port, kafka={"bootstrap.servers": secure_cluster.bootstrap_of("SSL")})
+        with Sidecar(config, folder, env={"DROVER_KAFKA_SETTINGS": str(secret)}) as sidecar:
+            queue.produce(Record(b"x"))
+            queue.wait_until_committed(1)
+            sidecar.stop()
 
 
 def test_a_client_without_a_certificate_is_refused_and_the_sidecar_says_so(secure_cluster, folder):

@@ -1,9 +1,9 @@
-#include "cli/run/topic_plan.h"
+#include "operator/core/topic_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace drover::cli {
+namespace drover::operator_core {
 namespace {
 
 using testing::ElementsAre;
@@ -17,7 +17,7 @@ jobqueue::JobQueue queue_with_two_retries() {
     return queue;
 }
 
-std::vector<std::string> names(const std::vector<kafka::TopicSpec>& plan) {
+std::vector<std::string> names(const std::vector<TopicPlan>& plan) {
     std::vector<std::string> all;
     for (const auto& spec : plan) all.push_back(spec.topic);
     return all;
@@ -29,7 +29,7 @@ TEST(TopicPlan, has_jobs_retries_and_dead_letters_in_as_many_partitions_and_one_
                                          "default.email.dlq", "default.email.control"));
     EXPECT_EQ(plan.back().partitions, 1);
     plan.pop_back();
-    EXPECT_THAT(plan, testing::Each(Field(&kafka::TopicSpec::partitions, 6)));
+    EXPECT_THAT(plan, testing::Each(Field(&TopicPlan::partitions, 6)));
 }
 
 TEST(TopicPlan, A12_has_a_topic_for_each_lane_like_the_main_one) {
@@ -62,7 +62,7 @@ TEST(TopicPlan, queues_with_events_share_their_topic) {
     queues[0].events = queues[2].events = true;
     const auto plan = topic_plan(queues, 1);
     EXPECT_THAT(names(plan), testing::Contains("drover.events").Times(1));
-    const auto events = *std::ranges::find(plan, "drover.events", &kafka::TopicSpec::topic);
+    const auto events = *std::ranges::find(plan, "drover.events", &TopicPlan::topic);
     EXPECT_EQ(events.config.at("retention.ms"), "604800000");
     EXPECT_EQ(events.config.count("cleanup.policy"), 0u);
 }
@@ -104,4 +104,4 @@ TEST(TopicPlan, has_no_more_copies_than_there_are_brokers) {
 }
 
 }  // namespace
-}  // namespace drover::cli
+}  // namespace drover::operator_core

@@ -1,8 +1,8 @@
-#include "cli/run/topic_plan.h"
+#include "operator/core/topic_plan.h"
 
 #include <algorithm>
 
-namespace drover::cli {
+namespace drover::operator_core {
 namespace {
 
 constexpr std::int64_t kafkas_default_limit = 1'048'588;  // max.message.bytes of a topic that says nothing
@@ -13,7 +13,7 @@ constexpr std::chrono::milliseconds events_kept = std::chrono::hours(168);
 
 // A sidecar reads all of it before its first job, so what is superseded has to go soon: Kafka only compacts segments
 // that are closed.
-kafka::TopicSpec control_topic(const std::string& name, kafka::TopicSpec base) {
+TopicPlan control_topic(const std::string& name, TopicPlan base) {
     base.topic = name;
     base.partitions = 1;
     base.config["cleanup.policy"] = "compact";
@@ -26,21 +26,21 @@ kafka::TopicSpec control_topic(const std::string& name, kafka::TopicSpec base) {
 
 }  // namespace
 
-std::vector<kafka::TopicSpec> topic_plan(const jobqueue::JobQueue& queue, int brokers) {
+std::vector<TopicPlan> topic_plan(const jobqueue::JobQueue& queue, int brokers) {
     const jobqueue::Topics topics = jobqueue::topics_of(queue);
     const std::int64_t limit = std::max(kafkas_default_limit, queue.delivery.max_payload + room_for_headers);
-    kafka::TopicSpec base{.partitions = queue.kafka.partitions,
-                          .replication_factor = std::clamp(queue.kafka.replication_factor, 1, std::max(brokers, 1))};
+    TopicPlan base{.partitions = queue.kafka.partitions,
+                   .replication_factor = std::clamp(queue.kafka.replication_factor, 1, std::max(brokers, 1))};
     // With two copies it would refuse jobs as soon as one broker is away.
     if (base.replication_factor >= 3) base.config["min.insync.replicas"] = "2";
     const auto spec = [&](const std::string& topic, std::int64_t bytes, std::int64_t retention_ms) {
-        kafka::TopicSpec one = base;
+        TopicPlan one = base;
         one.topic = topic;
         one.config["max.message.bytes"] = std::to_string(bytes);
         one.config["retention.ms"] = std::to_string(retention_ms);
         return one;
     };
-    std::vector<kafka::TopicSpec> plan{spec(topics.main, limit, -1)};
+    std::vector<TopicPlan> plan{spec(topics.main, limit, -1)};
     for (const jobqueue::LaneTopic& lane : topics.lanes) {
         if (lane.topic != topics.main) plan.push_back(spec(lane.topic, limit, -1));
     }
@@ -58,15 +58,14 @@ std::vector<kafka::TopicSpec> topic_plan(const jobqueue::JobQueue& queue, int br
     return plan;
 }
 
-std::vector<kafka::TopicSpec> topic_plan(const std::vector<jobqueue::JobQueue>& queues, int brokers) {
-    std::vector<kafka::TopicSpec> plan;
+std::vector<TopicPlan> topic_plan(const std::vector<jobqueue::JobQueue>& queues, int brokers) {
+    std::vector<TopicPlan> plan;
     for (const jobqueue::JobQueue& queue : queues) {
-        for (kafka::TopicSpec& one : topic_plan(queue, brokers)) {
-            if (std::ranges::find(plan, one.topic, &kafka::TopicSpec::topic) == plan.end())
-                plan.push_back(std::move(one));
+        for (TopicPlan& one : topic_plan(queue, brokers)) {
+            if (std::ranges::find(plan, one.topic, &TopicPlan::topic) == plan.end()) plan.push_back(std::move(one));
         }
     }
     return plan;
 }
 
-}  // namespace drover::cli
+}  // namespace drover::operator_core
