@@ -1,6 +1,7 @@
 #include "sidecar/letters.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "src/telemetry/log.h"
 
@@ -9,14 +10,22 @@ namespace {
 
 using jobqueue::JobEvent;
 using jobqueue::LifecycleEvent;
+using namespace std::chrono_literals;
 
 // In a producer's token, above the slot: what it was.
 constexpr std::uint64_t letter_flag = std::uint64_t{1} << 60;  // a retry or a dead letter
 constexpr std::uint64_t event_flag = std::uint64_t{1} << 61;   // an event that the engine waits for
 constexpr std::uint64_t told_flag = std::uint64_t{1} << 62;    // one that nobody waits for
 
+constexpr Duration told_after = 100ms, told_together = 50ms;  // starts
+
 constexpr std::size_t max_result_bytes = 128 * 1024;
 constexpr std::size_t max_labels_bytes = 4 * 1024;  // more are left out: an event must fit into its topic
+
+// Of an attempt that is over: when it began follows from it.
+void add_busy(const HeldJob& job, LifecycleEvent& event) {
+    if (job.handed_over_at != Time{}) event.busy = event.at - job.handed_over_at;
+}
 
 void add_cause(const jobqueue::Cause& cause, LifecycleEvent& event) {
     event.error_class = cause.error_class;
@@ -65,6 +74,7 @@ void Letters::write(const action::WriteDeadLetter& letter, Time now, std::vector
     }
     if (tells_events() && !job.writing.event_is_safe) {
         LifecycleEvent event = event_of(job, JobEvent::failed, now);
+        if (letter.tried) add_busy(job, event);
         event.attempt = letter.attempts_made;
         add_cause(letter.cause, event);
         produce_event(letter.slot, event);
@@ -76,8 +86,8 @@ void Letters::write(const action::WriteEvent& ended, Time now, std::vector<Event
     HeldJob& job = slots_[ended.slot];
     job.writing.begin();
     LifecycleEvent event = event_of(job, ended.cancelled ? JobEvent::cancelled : JobEvent::completed, now);
+    add_busy(job, event);
     if (!ended.cancelled) {
-        event.busy = now - job.handed_over_at;
         event.content_type = job.result_type;
         if (ended.without_result || job.result.size() > max_result_bytes) {
             event.result_left_out = job.result.size();
@@ -90,12 +100,38 @@ void Letters::write(const action::WriteEvent& ended, Time now, std::vector<Event
 }
 
 void Letters::tell_started(Slot slot, Time now) {
-    if (tells_events()) tell(slot, event_of(slots_[slot], JobEvent::started, now));
+    if (!tells_events()) return;
+    const Time due = std::chrono::ceil<std::chrono::milliseconds>(now + told_after);
+    starts_.push_back({due + told_together - due.time_since_epoch() % told_together, slots_[slot].lease});
+}
+
+void Letters::tell_late_starts(const std::function<bool(Lease)>& is_in_hand, Time now) {
+    for (; !starts_.empty() && starts_.front().due <= now; starts_.pop_front()) {
+        const Lease lease = starts_.front().lease;
+        if (!is_in_hand(lease)) continue;
+        const HeldJob& job = slots_[slot_of(lease)];
+        tell(slot_of(lease), event_of(job, JobEvent::started, job.handed_over_at));
+    }
+}
+
+// Of a job of which something else is to be told.
+void Letters::tell_start_first(Slot slot) {
+    const HeldJob& job = slots_[slot];
+    const auto start = std::ranges::find(starts_, job.lease, &Start::lease);
+    if (start == starts_.end()) return;
+    starts_.erase(start);
+    tell(slot, event_of(job, JobEvent::started, job.handed_over_at));
+}
+
+std::optional<Time> Letters::next_late_start() const {
+    if (starts_.empty()) return std::nullopt;
+    return starts_.front().due;
 }
 
 void Letters::tell_retrying(Slot slot, int attempts_made, Time due_at, const jobqueue::Cause& cause, Time now) {
     if (!tells_events()) return;
     LifecycleEvent event = event_of(slots_[slot], JobEvent::retrying, now);
+    add_busy(slots_[slot], event);
     event.attempt = attempts_made;
     event.due_at = due_at;
     add_cause(cause, event);
@@ -104,6 +140,7 @@ void Letters::tell_retrying(Slot slot, int attempts_made, Time due_at, const job
 
 void Letters::tell_progress(Slot slot, const ProgressReport& report, Time now) {
     if (!tells_events()) return;
+    tell_start_first(slot);
     LifecycleEvent event = event_of(slots_[slot], JobEvent::progressed, now);
     event.percent = report.percent;
     event.step = report.step;
@@ -114,6 +151,7 @@ void Letters::tell_progress(Slot slot, const ProgressReport& report, Time now) {
 
 void Letters::tell_logs(Slot slot, std::string_view level, const ProgressGate::Logs& logs, Time now) {
     if (!tells_events() || (logs.lines.empty() && logs.left_out == 0)) return;
+    tell_start_first(slot);
     std::string lines;
     for (const std::string& line : logs.lines) lines += (lines.empty() ? "" : "\n") + line;
     LifecycleEvent event = event_of(slots_[slot], JobEvent::log, now);

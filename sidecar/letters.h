@@ -5,6 +5,9 @@
 // Whatever else is told about jobs is best effort: where Kafka does not take it, it is left out.
 #pragma once
 
+#include <deque>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +33,11 @@ public:
     void write(const action::WriteDeadLetter& letter, Time now, std::vector<Event>& events);
     void write(const action::WriteEvent& event, Time now, std::vector<Event>& events);
 
+    // That a job has begun is told a little later, of those that the app has in hand still: of others, their end says
+    // it.
     void tell_started(Slot slot, Time now);
+    void tell_late_starts(const std::function<bool(Lease)>& is_in_hand, Time now);
+    std::optional<Time> next_late_start() const;
     void tell_retrying(Slot slot, int attempts_made, Time due_at, const jobqueue::Cause& cause, Time now);
     void tell_progress(Slot slot, const ProgressReport& report, Time now);
     void tell_logs(Slot slot, std::string_view level, const ProgressGate::Logs& logs, Time now);
@@ -50,6 +57,7 @@ private:
     void failed(Slot slot, const Error& error);
     void tell(Slot slot, const jobqueue::LifecycleEvent& event);
     void finish(Slot slot, std::vector<Event>& events);
+    void tell_start_first(Slot slot);
 
     const jobqueue::SidecarConfig& config_;
     RecordSlots& slots_;
@@ -57,6 +65,11 @@ private:
     Stats& stats_;
     std::string queue_;  // <namespace>.<name>
     std::string event_;  // buffer
+    struct Start {
+        Time due{};
+        Lease lease = 0;
+    };
+    std::deque<Start> starts_;  // not told yet, oldest first
     std::string trouble_;
 };
 

@@ -57,6 +57,7 @@ public:
         job.record = std::move(record);
         job.look_at_record();
         job.writing = {};
+        job.handed_over_at = {};
         job.leased = false;
         job.lease_lasts.reset();
         job.said.reset();

@@ -230,6 +230,7 @@ void Sidecar::turn() {
     serve_worker_requests();
     const std::optional<Time> wakeup = engine_.next_wakeup();
     if (wakeup && *wakeup <= clock_.now()) handle(event::Tick{});
+    letters_->tell_late_starts([this](Lease lease) { return engine_.standing(lease).has_value(); }, clock_.now());
     set_timer();
     log_worker();
     if (closing_) finish_drain();
@@ -250,7 +251,8 @@ void Sidecar::log_worker() {
 void Sidecar::set_timer() {
     const Time now = clock_.now();
     const Time at = std::min({now + longest_sleep, engine_.next_wakeup().value_or(Time::max()),
-                              pulls_.next_end().value_or(Time::max()), gate_.next_due().value_or(Time::max())});
+                              pulls_.next_end().value_or(Time::max()), gate_.next_due().value_or(Time::max()),
+                              letters_->next_late_start().value_or(Time::max())});
     if (now < timer_at_ && timer_at_ <= at) return;
     timer_at_ = at;
     timer_.expires_after(std::max(at - now, Duration{0}));
@@ -453,6 +455,7 @@ void Sidecar::perform(action::WriteRetry& retry) { letters_->write(retry, clock_
 
 void Sidecar::perform(action::RetryInPlace& retry) {
     letters_->tell_retrying(retry.slot, retry.attempts_made, retry.due_at, retry.cause, clock_.now());
+    slots_[retry.slot].handed_over_at = {};  // what comes next is another attempt's
 }
 
 void Sidecar::perform(action::WriteDeadLetter& letter) { letters_->write(letter, clock_.now(), events_); }

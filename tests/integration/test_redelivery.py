@@ -23,7 +23,7 @@ def test_A16_a_job_that_is_produced_twice_is_handed_over_once(kafka, folder):
         assert sorted(each.id for each in worker.jobs) == ["once", "twice"]
         stats = sidecar.stats()
         assert (stats["completed"], stats["repeated"]) == (2, 2)
-        assert [event["state"] for event in queue.events("twice")] == ["started", "completed"]
+        assert [event["state"] for event in queue.events("twice")].count("completed") == 1
         sidecar.stop()
 
 
