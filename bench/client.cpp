@@ -24,15 +24,15 @@ using Clock = std::chrono::steady_clock;
 
 class Load final : public http::JobClient::Listener {
 public:
-    Load(boost::asio::io_context& io, int port, long count, int bytes, int in_flight, int rate)
+    Load(boost::asio::io_context& io, int port, const Jobs& jobs, int in_flight)
         : io_(io),
           timer_(io),
-          count_(count),
-          rate_(rate),
+          count_(jobs.count),
+          rate_(jobs.rate),
           in_flight_(in_flight),
-          bytes_(bytes),
+          bytes_(jobs.bytes),
           client_(http::JobClient::create(io.get_executor(), {.port = static_cast<std::uint16_t>(port)}, *this)) {
-        payloads_.resize(rate > 0 ? 4096 : static_cast<std::size_t>(in_flight));
+        payloads_.resize(rate_ > 0 ? 4096 : static_cast<std::size_t>(in_flight));
         started_at_.resize(payloads_.size());
         for (std::size_t slot = 0; slot < payloads_.size(); ++slot) free_.push_back(slot);
     }
@@ -115,10 +115,10 @@ private:
 
 }  // namespace
 
-int client(int port, long count, int bytes, int in_flight, int rate) {
+int client(int port, const Jobs& jobs, int in_flight) {
     boost::asio::io_context io(1);
     const auto work = boost::asio::make_work_guard(io);
-    Load(io, port, count, bytes, in_flight, rate).run();
+    Load(io, port, jobs, in_flight).run();
     return 0;
 }
 

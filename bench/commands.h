@@ -5,12 +5,21 @@
 
 namespace drover::bench {
 
+struct Jobs {
+    long first = 0;  // number; the others count on from it
+    long count = 200'000;
+    int bytes = 1024;  // of each payload
+    int rate = 0;      // a second; 0: as fast as can be
+    int keys = 0;      // how many, each job has one at random; 0: no job has a key
+};
+
 int worker(int port);
 int create(const std::string& bootstrap, const std::string& topic, int partitions);
-// Jobs of `bytes` each; `rate` per second, 0: as fast as can be.
-int fill(const std::string& bootstrap, const std::string& topic, long count, int bytes, int rate);
-// Our client without Kafka: the same headers and payload, `in_flight` at a time; `rate` as above.
-int client(int port, long count, int bytes, int in_flight, int rate);
+int fill(const std::string& bootstrap, const std::string& topic, const Jobs& jobs);
+// Prints how many records the topic has.
+int size(const std::string& bootstrap, const std::string& topic, int partitions);
+// Our client without Kafka: the same headers and payload, `in_flight` at a time.
+int client(int port, const Jobs& jobs, int in_flight);
 // Our fetcher without an app.
 int consume(const std::string& bootstrap, const std::string& topic, int partitions, long count);
 

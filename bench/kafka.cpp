@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstdio>
+#include <optional>
+#include <random>
 #include <thread>
 
 #include "bench/commands.h"
@@ -32,7 +34,11 @@ int create(const std::string& bootstrap, const std::string& topic, int partition
     return created ? 0 : complain(created.error());
 }
 
-int fill(const std::string& bootstrap, const std::string& topic, long count, int bytes, int rate) {
+int fill(const std::string& bootstrap, const std::string& topic, const Jobs& jobs) {
+    const long count = jobs.count;
+    const int rate = jobs.rate;
+    std::mt19937 random;
+    std::uniform_int_distribution<int> any_key(0, std::max(jobs.keys - 1, 0));
     kafka::Wakeup wakeup;
     kafka::Settings settings{{"bootstrap.servers", bootstrap}};
     if (rate == 0) settings["batch.num.messages"] = "1000";
@@ -40,6 +46,7 @@ int fill(const std::string& bootstrap, const std::string& topic, long count, int
     if (!producer) return complain(producer.error());
     auto begun = Clock::now();
     long sent = 0, acknowledged = 0;
+    std::optional<int> key;  // of the next job
     while (acknowledged < count) {
         // The pace begins when the producer has its connections and its id: the first job waits for those alone.
         if (rate > 0 && acknowledged == 0) begun = Clock::now() - std::chrono::microseconds(1'100'000 / rate);
@@ -48,9 +55,14 @@ int fill(const std::string& bootstrap, const std::string& topic, long count, int
                       : std::min(count,
                                  static_cast<long>(std::chrono::duration<double>(Clock::now() - begun).count() * rate));
         while (sent < due) {
-            const std::string value = payload(sent, bytes);
-            if (!(*producer)->produce({.topic = topic, .value = value}, static_cast<std::uint64_t>(sent))) break;
+            if (jobs.keys > 0 && !key) key = any_key(random);
+            const std::string value = payload(jobs.first + sent, jobs.bytes, key);
+            const std::string name = key ? "key-" + std::to_string(*key) : "";
+            if (!(*producer)->produce({.topic = topic, .key = key ? std::optional(name) : std::nullopt, .value = value},
+                                      static_cast<std::uint64_t>(sent)))
+                break;
             ++sent;
+            key.reset();
         }
         pollfd wait{.fd = wakeup.fd(), .events = POLLIN};
         poll(&wait, 1, rate == 0 ? 10 : 1);
@@ -60,6 +72,19 @@ int fill(const std::string& bootstrap, const std::string& topic, long count, int
             ++acknowledged;
         }
     }
+    return 0;
+}
+
+int size(const std::string& bootstrap, const std::string& topic, int partitions) {
+    auto admin = kafka::Admin::connect({{"bootstrap.servers", bootstrap}}, 30s);
+    if (!admin) return complain(admin.error());
+    std::vector<kafka::TopicPartition> all;
+    for (int partition = 0; partition < partitions; ++partition) all.push_back({topic, partition});
+    const auto offsets = (*admin)->offsets(all);
+    if (!offsets) return complain(offsets.error());
+    std::int64_t records = 0;
+    for (const auto& [partition, at] : *offsets) records += at.end - at.start;
+    std::printf("{\"records\":%lld}\n", static_cast<long long>(records));
     return 0;
 }
 
