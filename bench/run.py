@@ -84,7 +84,23 @@ def memory(bench, options, note):
     return well
 
 
-MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory)}
+def batches(bench, options, note):
+    topic = bench.backlog("backlog", options.jobs)
+
+    def of(size):
+        return lambda: bench.drain(topic, options.jobs, delivery={"batch": {"maxSize": size, "maxWait": "5ms"}})
+
+    sizes = {"of 10": of(10), "of 100": of(100)}
+    rows = interleaved(options.rounds, sizes | {"single": lambda: bench.drain(topic, options.jobs)})
+    note_medians(note, "batches", rows)
+    rate = min(median(rows[size], "jobs_s") for size in sizes)
+    cpu = max(median(rows[size], "cpu_us_job") for size in sizes)
+    note({"what": "batches/worst of 10 and 100", "jobs_s": rate, "rate_limit": 43_000, "cpu_us_job": cpu, "cpu_limit": 23,
+          "rss_mib": max(row["rss_mib"] for size in sizes for row in rows[size])})
+    return rate > 43_000 and cpu < 23
+
+
+MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory, batches)}
 
 
 def say(record, results):
