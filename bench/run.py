@@ -100,7 +100,20 @@ def batches(bench, options, note):
     return rate > 43_000 and cpu < 23
 
 
-MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory, batches)}
+def pull(bench, options, note):
+    topic = bench.backlog("backlog", options.jobs)
+
+    def asking_for(most):
+        return lambda: bench.drain(topic, options.jobs, pull=most, delivery={"mode": "pull"})
+
+    rows = interleaved(options.rounds, {
+        "push": lambda: bench.drain(topic, options.jobs), "1 at a time": asking_for(1), "10 at a time": asking_for(10)})
+    note_medians(note, "pull", rows)
+    note({"what": "pull/ratios", **{f"{of} to push": ratio(rows, "jobs_s", of, "push") for of in ("1 at a time", "10 at a time")}})
+    return True
+
+
+MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory, batches, pull)}
 
 
 def say(record, results):
