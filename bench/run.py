@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from harness import BYTES, ROOT, Bench  # puts tests/platform on the path, too
+from harness import BYTES, LANES, ROOT, Bench  # puts tests/platform on the path, too
 from embedded_broker import EmbeddedBroker
 from kafka_cluster import KafkaCluster
 
@@ -113,7 +113,19 @@ def pull(bench, options, note):
     return True
 
 
-MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory, batches, pull)}
+def lanes(bench, options, note):
+    topic = bench.backlog("backlog", options.jobs)
+    each = options.jobs // len(LANES)
+    topics = [(lane, bench.backlog(f"lane-{lane}", each, first=each * index)) for index, lane in enumerate(LANES)]
+    rows = interleaved(options.rounds, {
+        "one": lambda: bench.drain(topic, options.jobs),
+        "five": lambda: bench.drain("lane-normal", each * len(LANES), lanes=topics)})
+    note_medians(note, "lanes", rows)
+    note({"what": "lanes/ratio", "rate_to_one": ratio(rows, "jobs_s", "five", "one")})
+    return True
+
+
+MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory, batches, pull, lanes)}
 
 
 def say(record, results):
