@@ -125,7 +125,18 @@ def lanes(bench, options, note):
     return True
 
 
-MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory, batches, pull, lanes)}
+def keys(bench, options, note):
+    topic = bench.backlog("keyed", options.jobs, keys=10_000)
+    rows = interleaved(options.rounds, {
+        order: lambda order=order: bench.drain(topic, options.jobs, delivery={"ordering": order}) for order in ("none", "key")})
+    note_medians(note, "keys", rows)
+    disordered = {order: sum(row["disordered"] for row in measured) for order, measured in rows.items()}
+    note({"what": "keys/ratio", "rate_to_none": ratio(rows, "jobs_s", "key", "none"), "disordered": disordered["key"],
+          "disordered_limit": 0, "disordered_without": disordered["none"]})
+    return disordered["key"] == 0
+
+
+MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory, batches, pull, lanes, keys)}
 
 
 def say(record, results):
