@@ -136,7 +136,19 @@ def keys(bench, options, note):
     return disordered["key"] == 0
 
 
-MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory, batches, pull, lanes, keys)}
+def limit(bench, options, note):
+    topic = bench.backlog("backlog", options.jobs)
+    reached = statistics.median(bench.drain(topic, options.jobs)["jobs_s"] for _ in range(options.rounds))
+    rate = round(reached * 0.8)
+    long = bench.backlog("limited", rate * 13)
+    rates = [bench.steady(long, 10, delivery={"rateLimit": {"max": rate, "per": "1s"}}) for _ in range(options.rounds)]
+    error = round(abs(statistics.median(rates) / rate - 1) * 100, 2)
+    note({"what": "limit", "without": reached, "limited_to": rate, "jobs_s": [round(rate) for rate in rates],
+          "error_percent": error, "error_limit": 2})
+    return error <= 2
+
+
+MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory, batches, pull, lanes, keys, limit)}
 
 
 def say(record, results):
