@@ -148,7 +148,20 @@ def limit(bench, options, note):
     return error <= 2
 
 
-MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory, batches, pull, lanes, keys, limit)}
+def events(bench, options, note):
+    topic = bench.backlog("backlog", options.jobs)
+    bench.create("events")
+    rows = interleaved(options.rounds, {
+        "without": lambda: bench.drain(topic, options.jobs),
+        "with": lambda: bench.drain(topic, options.jobs, eventsTopic="events")})
+    note_medians(note, "events", rows)
+    rate = ratio(rows, "jobs_s", "with", "without")
+    written = bench.size("events") / options.jobs / options.rounds
+    note({"what": "events/ratio", "rate_to_without": rate, "rate_limit": 0.8, "events_job": round(written, 3)})
+    return rate >= 0.8
+
+
+MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory, batches, pull, lanes, keys, limit, events)}
 
 
 def say(record, results):
