@@ -119,7 +119,7 @@ std::string RawSocket::read_message() {
     std::string lower = message;
     std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    constexpr std::string_view name = "\r\ncontent-length: ";
+    constexpr std::string_view name = "\r\ncontent-length:";
     const auto at = lower.find(name);
     const std::size_t length = at == std::string::npos ? 0 : std::stoul(lower.substr(at + name.size()));
     while (buffer_.size() < length && fill()) {}
