@@ -31,4 +31,12 @@ std::optional<std::int64_t> integer_at(const nlohmann::json& object, std::initia
     return field->get<std::int64_t>();
 }
 
+std::string_view shortened(std::string_view text, std::size_t bytes) {
+    if (text.size() <= bytes) return text;
+    std::size_t size = bytes;
+    for (int back = 0; back < 3 && size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U; ++back)
+        --size;
+    return text.substr(0, size);
+}
+
 }  // namespace drover::kube

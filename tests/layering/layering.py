@@ -35,7 +35,7 @@ SHELLS = ["src/http", "src/kube", "sidecar", "operator", "gateway", "cli"]
 LIBRARIES = {
     "tl/": ["src/base"],
     "nlohmann/": ["src/jobqueue", "src/telemetry", *SHELLS],
-    "yaml-cpp/": ["src/jobqueue"],
+    "yaml-cpp/": ["src/jobqueue", "src/kube"],
     "boost/": SHELLS,
     "boost/uuid/": ["src/jobqueue"],
     "boost/beast": ["src/http"],
