@@ -35,8 +35,14 @@ void add_cause(const jobqueue::Cause& cause, LifecycleEvent& event) {
 
 }  // namespace
 
-Letters::Letters(const jobqueue::SidecarConfig& config, RecordSlots& slots, kafka::Producer& producer, Stats& stats)
-    : config_(config), slots_(slots), producer_(producer), stats_(stats), queue_(config.ns + "." + config.queue) {}
+Letters::Letters(const jobqueue::SidecarConfig& config, RecordSlots& slots, kafka::Producer& producer,
+                 kafka::Producer& event_producer, Stats& stats)
+    : config_(config),
+      slots_(slots),
+      producer_(producer),
+      event_producer_(event_producer),
+      stats_(stats),
+      queue_(config.ns + "." + config.queue) {}
 
 void Letters::write(const action::WriteRetry& retry, Time now, std::vector<Event>& events) {
     HeldJob& job = slots_[retry.slot];
@@ -45,7 +51,7 @@ void Letters::write(const action::WriteRetry& retry, Time now, std::vector<Event
     const auto headers = jobqueue::retry_headers(job.fields, job.headers, job.origin, job.id, retry.attempts_made,
                                                  retry.due_at, retry.cause, tried ? &attempt : nullptr);
     job.writing = {};
-    produce(retry.slot, letter_flag,
+    produce(producer_, retry.slot, letter_flag,
             {.topic = config_.retry_topics[retry.step].topic,
              .key = job.record->key(),
              .value = job.record->value(),
@@ -66,7 +72,7 @@ void Letters::write(const action::WriteDeadLetter& letter, Time now, std::vector
             jobqueue::dead_letter_headers(fields, job.headers, job.origin, job.id, config_.group, letter.attempts_made,
                                           now, letter.cause, letter.tried ? &attempt : nullptr);
         if (letter.without_payload) headers.push_back({std::string(jobqueue::header::payload_left_out), "true"});
-        produce(letter.slot, letter_flag,
+        produce(producer_, letter.slot, letter_flag,
                 {.topic = config_.dead_letter_topic,
                  .key = letter.without_payload ? std::nullopt : job.record->key(),
                  .value = letter.without_payload ? std::nullopt : job.record->value(),
@@ -207,8 +213,8 @@ LifecycleEvent Letters::event_of(const HeldJob& job, JobEvent state, Time now) c
     return event;
 }
 
-void Letters::produce(Slot slot, std::uint64_t kind, const kafka::Message& message) {
-    const Result<void> queued = producer_.produce(message, kind | slot);
+void Letters::produce(kafka::Producer& producer, Slot slot, std::uint64_t kind, const kafka::Message& message) {
+    const Result<void> queued = producer.produce(message, kind | slot);
     if (queued) {
         ++slots_[slot].writing.open;
     } else {
@@ -226,12 +232,13 @@ void Letters::failed(Slot slot, const Error& error) {
 
 void Letters::produce_event(Slot slot, const LifecycleEvent& event) {
     jobqueue::write_lifecycle_event(event, max_result_bytes, event_);
-    produce(slot, event_flag, {.topic = config_.events_topic, .key = event.job_id, .value = event_, .headers = {}});
+    produce(event_producer_, slot, event_flag,
+            {.topic = config_.events_topic, .key = event.job_id, .value = event_, .headers = {}});
 }
 
 void Letters::tell(Slot slot, const LifecycleEvent& event) {
     jobqueue::write_lifecycle_event(event, max_result_bytes, event_);
-    const Result<void> queued = producer_.produce(
+    const Result<void> queued = event_producer_.produce(
         {.topic = config_.events_topic, .key = event.job_id, .value = event_, .headers = {}}, told_flag | slot);
     if (!queued) ++stats_.events_left_out;
 }

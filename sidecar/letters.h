@@ -25,8 +25,9 @@ namespace drover::sidecar {
 
 class Letters {
 public:
-    // All of them outlive it.
-    Letters(const jobqueue::SidecarConfig& config, RecordSlots& slots, kafka::Producer& producer, Stats& stats);
+    // All of them outlive it. Events go by a producer of their own: they may wait for others, retries may not.
+    Letters(const jobqueue::SidecarConfig& config, RecordSlots& slots, kafka::Producer& producer,
+            kafka::Producer& event_producer, Stats& stats);
 
     // A Written or WriteFailed of the slot follows: from delivered(), or at once in `events`.
     void write(const action::WriteRetry& retry, Time now, std::vector<Event>& events);
@@ -52,7 +53,7 @@ public:
 private:
     bool tells_events() const { return !config_.events_topic.empty(); }
     jobqueue::LifecycleEvent event_of(const HeldJob& job, jobqueue::JobEvent state, Time now) const;
-    void produce(Slot slot, std::uint64_t kind, const kafka::Message& message);
+    void produce(kafka::Producer& producer, Slot slot, std::uint64_t kind, const kafka::Message& message);
     void produce_event(Slot slot, const jobqueue::LifecycleEvent& event);
     void failed(Slot slot, const Error& error);
     void tell(Slot slot, const jobqueue::LifecycleEvent& event);
@@ -62,6 +63,7 @@ private:
     const jobqueue::SidecarConfig& config_;
     RecordSlots& slots_;
     kafka::Producer& producer_;
+    kafka::Producer& event_producer_;
     Stats& stats_;
     std::string queue_;  // <namespace>.<name>
     std::string event_;  // buffer

@@ -20,6 +20,7 @@ constexpr auto drain_grace = 10s;
 constexpr std::uint64_t submit_flag = std::uint64_t{1} << 63;  // in a producer's token; without it, a slot
 constexpr std::uint64_t time_token = std::uint64_t{1} << 59;   // of the record whose answer tells the brokers' time
 constexpr Duration noteworthy_difference = 1s;                 // between the machine's clock and the brokers'
+constexpr auto event_linger = 20ms;  // a request for each event would cost most; commits come every 100 ms anyway
 constexpr int dead_logs_per_second = 10;
 
 EngineConfig engine_config(const jobqueue::SidecarConfig& config) {
@@ -124,7 +125,13 @@ Result<void> Sidecar::connect() {
     auto producer = kafka::Producer::create(config_.kafka, wakeup_);
     if (!producer) return tl::unexpected(producer.error());
     producer_ = std::move(*producer);
-    letters_ = std::make_unique<Letters>(config_, slots_, *producer_, stats_);
+    if (!config_.events_topic.empty()) {
+        auto event_producer = kafka::Producer::create(config_.kafka, wakeup_, event_linger);
+        if (!event_producer) return tl::unexpected(event_producer.error());
+        event_producer_ = std::move(*event_producer);
+    }
+    letters_ =
+        std::make_unique<Letters>(config_, slots_, *producer_, event_producer_ ? *event_producer_ : *producer_, stats_);
     if (!config_.control_topic.empty()) {
         control_ = std::make_unique<ControlReader>(*fetcher_, config_.control_topic, ++next_assignment_);
     }
@@ -224,7 +231,7 @@ void Sidecar::schedule_refill() {
 
 void Sidecar::turn() {
     wakeup_.clear();
-    poll_producer();
+    poll_producers();
     poll_groups();
     take_records();
     serve_worker_requests();
@@ -261,8 +268,14 @@ void Sidecar::set_timer() {
     });
 }
 
-void Sidecar::poll_producer() {
-    for (const kafka::Delivery& delivery : producer_->poll()) {
+void Sidecar::poll_producers() {
+    poll_producer(*producer_);
+    if (event_producer_) poll_producer(*event_producer_);
+    serve_events();
+}
+
+void Sidecar::poll_producer(kafka::Producer& producer) {
+    for (const kafka::Delivery& delivery : producer.poll()) {
         if ((delivery.token & submit_flag) != 0) {
             const auto submit = submits_.extract(delivery.token);
             submit.mapped()(delivery.outcome);
@@ -274,8 +287,7 @@ void Sidecar::poll_producer() {
         }
         letters_->delivered(delivery, events_);
     }
-    serve_events();
-    for (const kafka::ClientError& trouble : producer_->troubles()) {
+    for (const kafka::ClientError& trouble : producer.troubles()) {
         log::error("trouble with the producer", {{"error", trouble.error.message}, {"broker", trouble.broker}});
     }
 }
@@ -595,6 +607,7 @@ void Sidecar::drain(std::function<void()> drained) {
 void Sidecar::finish_drain() {
     const bool left = std::ranges::all_of(subscriptions_, [](const auto& each) { return each->closed(); });
     if (!left || is_drained_ || producer_->in_flight() > 0) return;
+    if (event_producer_ && event_producer_->in_flight() > 0) return;
     is_drained_ = true;
     drain_limit_.cancel();
     for (auto& done : std::exchange(drained_, {})) done();

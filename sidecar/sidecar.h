@@ -82,7 +82,8 @@ private:
     void schedule_turn();
     void schedule_refill();
     void turn();
-    void poll_producer();
+    void poll_producers();
+    void poll_producer(kafka::Producer& producer);
     void poll_groups();
     void take_records();
     bool take_from(AssignmentId assignment);
@@ -138,6 +139,7 @@ private:
 
     std::unique_ptr<kafka::Fetcher> fetcher_;
     std::unique_ptr<kafka::Producer> producer_;
+    std::unique_ptr<kafka::Producer> event_producer_;  // nothing: the queue has no events
     std::unique_ptr<Letters> letters_;
     std::unique_ptr<ControlReader> control_;  // nothing: the queue has no control topic
     std::deque<Lease> cancelled_;             // the last ones that were in hand

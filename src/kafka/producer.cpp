@@ -21,11 +21,11 @@ using Headers = std::unique_ptr<rd_kafka_headers_t, Destroyer<rd_kafka_headers_d
 // A view that is empty, but there, may have no address; to librdkafka that is null.
 const char* address(std::string_view view) { return view.data() == nullptr ? "" : view.data(); }
 
-Settings owned_settings() {
+Settings owned_settings(std::chrono::milliseconds linger) {
     return {
         {"enable.idempotence", "true"},
         {"acks", "all"},
-        {"linger.ms", "0"},
+        {"linger.ms", std::to_string(linger.count())},
         {"partitioner", "murmur2_random"},
         {"message.timeout.ms", "30000"},
         {"topic.metadata.propagation.max.ms", "10000"},  // then a missing topic fails its messages
@@ -37,8 +37,8 @@ Settings owned_settings() {
     };
 }
 
-Result<Configuration> configure_producer(const Settings& settings) {
-    auto configuration = configure(settings, owned_settings());
+Result<Configuration> configure_producer(const Settings& settings, std::chrono::milliseconds linger) {
+    auto configuration = configure(settings, owned_settings(linger));
     if (configuration) {
         rd_kafka_conf_set_events(configuration->get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     }
@@ -81,8 +81,9 @@ Result<Acknowledged> outcome_of(const rd_kafka_message_t& message, bool abandone
 
 class LibrdkafkaProducer final : public Producer {
 public:
-    LibrdkafkaProducer(Settings settings, Client client, Wakeup& wakeup)
+    LibrdkafkaProducer(Settings settings, std::chrono::milliseconds linger, Client client, Wakeup& wakeup)
         : settings_(std::move(settings)),
+          linger_(linger),
           wakeup_(wakeup),
           current_(std::make_unique<Sender>(std::move(client), wakeup)) {}
 
@@ -171,7 +172,7 @@ private:
     }
 
     void replace() {
-        auto configuration = configure_producer(settings_);
+        auto configuration = configure_producer(settings_, linger_);
         auto client = configuration ? make_client(RD_KAFKA_PRODUCER, std::move(*configuration))
                                     : tl::unexpected(configuration.error());
         if (!client) {  // the settings were good before; certificates may have gone since
@@ -186,6 +187,7 @@ private:
     }
 
     Settings settings_;
+    std::chrono::milliseconds linger_;
     Wakeup& wakeup_;
     std::string topic_;  // reused: librdkafka wants a terminated string
     std::vector<ClientError> troubles_;
@@ -196,12 +198,13 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Producer>> Producer::create(const Settings& settings, Wakeup& wakeup) {
-    auto configuration = configure_producer(settings);
+Result<std::unique_ptr<Producer>> Producer::create(const Settings& settings, Wakeup& wakeup,
+                                                   std::chrono::milliseconds linger) {
+    auto configuration = configure_producer(settings, linger);
     if (!configuration) return tl::unexpected(configuration.error());
     auto client = make_client(RD_KAFKA_PRODUCER, std::move(*configuration));
     if (!client) return tl::unexpected(client.error());
-    return std::make_unique<LibrdkafkaProducer>(settings, std::move(*client), wakeup);
+    return std::make_unique<LibrdkafkaProducer>(settings, linger, std::move(*client), wakeup);
 }
 
 }  // namespace drover::kafka

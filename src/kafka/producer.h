@@ -1,7 +1,8 @@
-// Idempotent producer, acks=all, linger 0, murmur2_random. Room: kafka.
+// Idempotent producer, acks=all, murmur2_random. Room: kafka.
 // Owner thread: all calls from one thread. Nothing blocks, except the destructor (flushes for at most 5 s).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -38,7 +39,9 @@ struct Delivery {
 
 class Producer {
 public:
-    static Result<std::unique_ptr<Producer>> create(const Settings& settings, Wakeup& wakeup);
+    // A message waits `linger` for others that can go with it.
+    static Result<std::unique_ptr<Producer>> create(const Settings& settings, Wakeup& wakeup,
+                                                    std::chrono::milliseconds linger = {});
     virtual ~Producer() = default;
 
     // Everything is copied. An Error means that nothing was queued (a full queue is retryable); else exactly one
