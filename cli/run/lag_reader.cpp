@@ -64,6 +64,7 @@ Result<int> LagReader::prepare() {
         const jobqueue::Topics topics = jobqueue::topics_of(queue);
         for (const jobqueue::LaneTopic& lane : topics.lanes) names.push_back(lane.topic);
         for (const jobqueue::RetryTopic& retry : topics.retries) names.push_back(retry.topic);
+        names.push_back(topics.control);
     }
     std::vector<kafka::TopicSpec> specs;
     for (operator_core::TopicPlan& plan : operator_core::topic_plan(queues_, *brokers)) {
@@ -76,12 +77,18 @@ Result<int> LagReader::prepare() {
     for (const auto& [topic, count] : *counts) {
         for (int i = 0; i < count; ++i) partitions_.push_back({topic, i});
     }
+    auto pauses = PauseReader::create(settings_, queues_);
+    if (!pauses) return tl::unexpected(pauses.error());
+    pauses_ = std::move(*pauses);
     return brokers;
 }
 
 Result<std::vector<QueueFigures>> LagReader::look() {
     const auto all = admin_->offsets(partitions_);
     if (!all) return tl::unexpected(all.error());
+    // After the ends: of jobs that were submitted to a paused queue it is known that they have to wait.
+    const auto paused = pauses_->read(*all, call_timeout);
+    if (!paused) return tl::unexpected(paused.error());
     std::vector<QueueFigures> figures;
     for (const jobqueue::JobQueue& queue : queues_) {
         QueueOffsets offsets;
@@ -93,6 +100,7 @@ Result<std::vector<QueueFigures>> LagReader::look() {
         }
         Result<QueueFigures> one = look_at(queue, std::move(offsets));
         if (!one) return tl::unexpected(one.error());
+        one->paused = (*paused)[figures.size()];
         figures.push_back(std::move(*one));
     }
     return figures;

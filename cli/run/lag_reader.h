@@ -1,4 +1,4 @@
-// Creates the queues' topics, then reads how much there is to do, every half second. Room: cli.
+// Creates the queues' topics, then reads how much there is to do, and who is paused, every half second. Room: cli.
 //
 // It has a thread of its own, since Admin blocks; everything it finds is posted to `io`, whose thread owns the object.
 // The destructor waits for a call that is under way, at most 5 s.
@@ -17,6 +17,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "cli/run/pause_reader.h"
 #include "cli/run/queue_figures.h"
 #include "src/base/result.h"
 #include "src/jobqueue/resource.h"
@@ -53,7 +54,8 @@ private:
     const kafka::Settings settings_;
     const std::vector<jobqueue::JobQueue> queues_;
     const Listener listener_;
-    std::unique_ptr<kafka::Admin> admin_;  // of the thread
+    std::unique_ptr<kafka::Admin> admin_;  // of the thread, as the next ones
+    std::unique_ptr<PauseReader> pauses_;
     std::vector<kafka::TopicPartition> partitions_;
     std::mutex mutex_;
     std::condition_variable_any changed_;

@@ -26,6 +26,7 @@ struct QueueFigures {
     std::int64_t retries_due_soon = 0;
     std::int64_t end_offsets = 0;
     operator_core::BusyCounters busy;
+    bool paused = false;  // by somebody in the control topic
 
     bool operator==(const QueueFigures&) const = default;
 };

@@ -35,10 +35,9 @@ QueueRunner::QueueRunner(RunPlace& place, jobqueue::JobQueue queue)
 
 void QueueRunner::observe(const QueueFigures* figures) {
     figures_ = figures ? std::optional(*figures) : std::nullopt;
-    const sidecar::Stats all = stats();
-    const auto in_flight = static_cast<std::int64_t>(all.in_flight);
+    const auto in_flight = static_cast<std::int64_t>(stats().in_flight);
     const operator_core::Observation seen =
-        observation_of(figures, wanted_, in_flight, queue_.paused || (all.joined && all.paused));
+        observation_of(figures, wanted_, in_flight, queue_.paused || (figures && figures->paused));
     operator_core::Decision decision = operator_core::decide(policy_, seen, memory_, now());
     memory_ = std::move(decision.next);
     if (!stopping_) scale_to(decision.replicas);
@@ -169,7 +168,7 @@ QueueState QueueRunner::state_of(const std::string& kafka_problem, std::int64_t 
     if (!kafka_problem.empty()) return QueueState::kafka_unreachable;
     if (queue_.paused) return QueueState::paused;
     if (!figures_) return QueueState::starting;
-    if (const sidecar::Stats all = stats(); all.joined && all.paused) return QueueState::paused;
+    if (figures_->paused) return QueueState::paused;
     const auto any = [this](auto what) {
         return std::ranges::any_of(replicas_, [&](const auto& each) { return !each->is_stopping() && what(*each); });
     };

@@ -124,6 +124,31 @@ def test_B2_replicas_follow_the_backlog_up_to_max_and_back_to_min(tmp_path):
     assert max(int(line.split("workers=")[1].split("/")[0]) for line in run.lines if "workers=" in line) == 3
 
 
+def test_A14_B2_a_paused_queue_without_workers_is_not_scaled_out_until_it_goes_on(tmp_path):
+    queue_file(tmp_path)
+
+    def say(command):
+        done = drover(command, "-q", "jobs", "--kafka", f"127.0.0.1:{run.broker_port}")
+        assert done.returncode == 0, done.stderr
+
+    with LocalRun(tmp_path) as run:
+        run.wait_for_figures(state="Idle", workers="0/0")
+        say("pause")
+        run.submit_jobs([{"n": n} for n in range(10)])
+        run.wait_for_figures(state="Paused", waiting=10, workers="0/0")  # of the look that knew of the jobs first
+        interrupt(run)
+        assert run.wait() == 0, run.text
+    assert payloads(tmp_path) == [] and "workers=1" not in run.text and "workers=0/1" not in run.text, run.text
+    with LocalRun(tmp_path) as run:  # which finds both
+        run.wait_for_figures(state="Paused", waiting=10, workers="0/0")
+        say("resume")
+        run.wait_for_figures(completed=10)
+        interrupt(run)
+        assert run.wait() == 0, run.text
+    assert run.text.index("state=Paused") < run.text.index("workers=1/1"), run.text
+    assert len(payloads(tmp_path)) == 10
+
+
 def test_kill_9_of_the_whole_run_loses_no_job_and_leaves_no_process(tmp_path):
     queue_file(tmp_path)
     release = tmp_path / "release"
