@@ -54,13 +54,15 @@ http::Response to_response(const Result<Sidecar::Heard>& heard) {
     return http::json_response(200, body.dump());
 }
 
-void answer(Sidecar& sidecar, request::LeaseRequest& wanted, const http::Server::Reply& reply) {
-    const Result<void> waits =
+void answer(Sidecar& sidecar, request::LeaseRequest& wanted, const http::Request& request,
+            const http::Server::Reply& reply) {
+    const Result<Pulls::Id> waits =
         sidecar.lease(wanted, [reply](std::string jobs) { reply(http::json_response(200, std::move(jobs))); });
-    if (!waits) reply(http::problem(status_of(waits.error()), "Nothing to lease", waits.error().message));
+    if (!waits) return reply(http::problem(status_of(waits.error()), "Nothing to lease", waits.error().message));
+    request.when_gone([&sidecar, pull = *waits] { sidecar.withdraw(pull); });
 }
 template <class About>
-void answer(Sidecar& sidecar, About& about, const http::Server::Reply& reply) {
+void answer(Sidecar& sidecar, About& about, const http::Request&, const http::Server::Reply& reply) {
     reply(to_response(sidecar.hear(std::move(about))));
 }
 
@@ -99,7 +101,7 @@ Result<std::unique_ptr<http::Server>> listen_to_app(boost::asio::io_context& io,
             if (!asked) {
                 return reply(http::problem(status_of(asked.error()), "Not understood", asked.error().message));
             }
-            std::visit([&](auto& what) { answer(sidecar, what, reply); }, *asked);
+            std::visit([&](auto& what) { answer(sidecar, what, request, reply); }, *asked);
         });
 }
 

@@ -5,8 +5,18 @@
 
 namespace drover::sidecar {
 
-void Pulls::add(std::size_t most, Time until, std::optional<Duration> lease_lasts, Reply reply) {
-    waiting_.push_back({most, until, lease_lasts, std::move(reply), {}});
+Pulls::Id Pulls::add(std::size_t most, Time until, std::optional<Duration> lease_lasts, Reply reply) {
+    waiting_.push_back({++last_, most, until, lease_lasts, std::move(reply), {}});
+    return last_;
+}
+
+bool Pulls::withdraw(Id id) {
+    const auto pull = std::ranges::find(waiting_, id, &Pull::id);
+    if (pull == waiting_.end() || !pull->items.empty()) return false;
+    std::list<Pull> over;
+    over.splice(over.end(), waiting_, pull);
+    reply_to(over.front());
+    return true;
 }
 
 std::size_t Pulls::demand() const {

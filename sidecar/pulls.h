@@ -2,6 +2,7 @@
 // loop.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <optional>
@@ -20,7 +21,12 @@ public:
     using Reply = std::function<void(std::string)>;
     static constexpr std::string_view draining_answer = R"({"jobs":[],"drain":true})";
 
-    void add(std::size_t most, Time until, std::optional<Duration> lease_lasts, Reply reply);
+    using Id = std::uint64_t;
+    static constexpr Id none = 0;
+
+    Id add(std::size_t most, Time until, std::optional<Duration> lease_lasts, Reply reply);
+    // Ends a wait, without jobs. False where it is over, or has got something.
+    bool withdraw(Id id);
 
     // For how many jobs they wait.
     std::size_t demand() const;
@@ -36,6 +42,7 @@ public:
 
 private:
     struct Pull {
+        Id id = none;
         std::size_t most = 1;
         Time until{};
         std::optional<Duration> lease_lasts;
@@ -45,6 +52,7 @@ private:
     static void reply_to(const Pull& pull);
 
     std::list<Pull> waiting_;
+    Id last_ = none;
 };
 
 }  // namespace drover::sidecar

@@ -61,7 +61,9 @@ public:
     Result<Heard> hear(request::Complete complete);
     Result<Heard> hear(const request::Fail& fail);
     // `invalid` where the app does not pull. `{"jobs":[…]}`, once there are some, or the wait is over.
-    Result<void> lease(const request::LeaseRequest& wanted, Pulls::Reply reply);
+    Result<Pulls::Id> lease(const request::LeaseRequest& wanted, Pulls::Reply reply);
+    // Nobody waits there any more: the jobs are for the others.
+    void withdraw(Pulls::Id pull);
 
     std::string new_job_id();
     Stats stats() const;

@@ -113,19 +113,24 @@ void Sidecar::end(Slot slot, Outcome outcome) {
     schedule_refill();
 }
 
-Result<void> Sidecar::lease(const request::LeaseRequest& wanted, Pulls::Reply reply) {
+Result<Pulls::Id> Sidecar::lease(const request::LeaseRequest& wanted, Pulls::Reply reply) {
     if (config_.delivery.mode != jobqueue::Mode::pull) {
         return failure(Error::Code::invalid,
                        "the queue pushes its jobs: nothing can be leased (spec.delivery.mode: pull)");
     }
     if (draining_) {
         reply(std::string(Pulls::draining_answer));
-        return {};
+        return Pulls::none;
     }
-    pulls_.add(static_cast<std::size_t>(wanted.max), clock_.now() + wanted.wait, wanted.lease, std::move(reply));
+    const Pulls::Id pull =
+        pulls_.add(static_cast<std::size_t>(wanted.max), clock_.now() + wanted.wait, wanted.lease, std::move(reply));
     handle(event::Demanded{pulls_.demand()});
     schedule_turn();
-    return {};
+    return pull;
+}
+
+void Sidecar::withdraw(Pulls::Id pull) {
+    if (pulls_.withdraw(pull)) handle(event::Demanded{pulls_.demand()});
 }
 
 // What was kept back of a try goes before its end is told.

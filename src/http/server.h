@@ -27,6 +27,9 @@ struct Request {
     std::string query;           // as it came
     std::vector<Field> headers;  // names in lower case
     std::string body;
+    // From within the handler, for an answer that may take long: `gone` is called, at most once, when the client closes
+    // the connection, or its side of it, before it is answered. Where it has sent more by then, that is not noticed.
+    std::function<void(std::function<void()> gone)> when_gone;
 
     std::string_view header(std::string_view lower_case_name) const;  // the first of that name, or ""
 };

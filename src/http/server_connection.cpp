@@ -79,6 +79,9 @@ public:
             connection->respond(std::move(response), keep_alive_);
         }
     }
+    void watch(std::function<void()> gone) {
+        if (const auto connection = connection_.lock()) connection->watch(std::move(gone));
+    }
 
 private:
     std::weak_ptr<ServerConnection> connection_;
@@ -104,6 +107,7 @@ void ServerConnection::finish() {
 void ServerConnection::close() {
     owner_ = nullptr;
     state_ = State::closed;
+    gone_ = nullptr;
     timer_.cancel();
     error_code ignored;  // closing is all there is to do, and what it reports changes nothing
     socket_.close(ignored);
@@ -219,7 +223,35 @@ void ServerConnection::on_request() {
     state_ = State::handling;
     timer_.cancel();
     auto once = std::make_shared<ReplyOnce>(weak_from_this(), parser_->keep_alive());
+    request.when_gone = [weak = std::weak_ptr(once)](std::function<void()> gone) {
+        if (const auto unanswered = weak.lock()) unanswered->watch(std::move(gone));
+    };
     owner_->handle(std::move(request), [once](Response response) { once->send(std::move(response)); });
+}
+
+// Nothing is read until the request is answered: what comes stays where it is.
+void ServerConnection::watch(std::function<void()> gone) {
+    if (state_ != State::handling) return;
+    gone_ = std::move(gone);
+    await_sign();
+}
+
+void ServerConnection::await_sign() {
+    if (std::exchange(awaits_sign_, true)) return;
+    socket_.async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this()](const error_code&) {
+        self->awaits_sign_ = false;
+        self->on_sign();
+    });
+}
+
+void ServerConnection::on_sign() {
+    if (state_ != State::handling || !gone_) return;
+    char next = 0;
+    error_code ec;
+    socket_.receive(asio::buffer(&next, 1), asio::ip::tcp::socket::message_peek, ec);
+    if (!ec) return;  // a further request, and what follows it cannot be seen
+    if (ec == asio::error::would_block) return await_sign();
+    std::exchange(gone_, nullptr)();
 }
 
 void ServerConnection::refuse(int status, std::string_view title, std::string_view detail) {
@@ -231,6 +263,7 @@ void ServerConnection::refuse(int status, std::string_view title, std::string_vi
 void ServerConnection::respond(Response response, bool keep_alive) {
     if (state_ != State::handling) return;
     state_ = State::writing;
+    gone_ = nullptr;
     keep_alive = keep_alive && !finishing_;
     response_ = checked(std::move(response));
     response_head_ = format_head(response_, keep_alive);

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,6 +57,9 @@ private:
     void on_head();
     void on_request();
     void respond(Response response, bool keep_alive);
+    void watch(std::function<void()> gone);
+    void await_sign();
+    void on_sign();
     void refuse(int status, std::string_view title, std::string_view detail);
     void on_written(const boost::system::error_code& ec, bool keep_alive);
     void linger();
@@ -75,6 +79,8 @@ private:
     std::size_t head_bytes_ = 0;
     bool head_seen_ = false;
     bool is_head_request_ = false;
+    std::function<void()> gone_;  // of the handler that watches its client
+    bool awaits_sign_ = false;
     std::size_t lingered_bytes_ = 0;
 
     std::string response_head_;

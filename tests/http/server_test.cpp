@@ -151,6 +151,57 @@ TEST_F(ServerTest, a_client_that_goes_away_while_the_handler_works_harms_nobody)
     EXPECT_EQ(body_of(ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n")), "ok");
 }
 
+// Keeps the reply to /slow, and says when its client has gone: then it is answered, too late.
+Server::Handler told_of_goers(std::vector<Server::Reply>& waiting, std::promise<void>& asked,
+                              std::promise<void>& gone) {
+    return [&](const Request& request, const Server::Reply& reply) {
+        if (request.path != "/slow") return reply({200, {}, request.path});
+        waiting.push_back(reply);
+        request.when_gone([&] {
+            gone.set_value();
+            std::exchange(waiting, {}).front()({200, {}, "late"});
+        });
+        asked.set_value();
+    };
+}
+
+TEST_F(ServerTest, a_handler_is_told_of_a_client_that_goes_before_it_is_answered) {
+    for (const auto leave : {&RawSocket::close, &RawSocket::reset, &RawSocket::end_writing}) {
+        std::vector<Server::Reply> waiting;
+        std::promise<void> asked, gone;
+        start(told_of_goers(waiting, asked, gone));
+        RawSocket socket = connect();
+        for (int i = 0; i < 2; ++i) {  // kept connections too
+            socket.write("GET /fast HTTP/1.1\r\nHost: a\r\n\r\n");
+            EXPECT_EQ(body_of(socket.read_message()), "/fast");
+        }
+        socket.write("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+        asked.get_future().wait();
+        (socket.*leave)();
+        gone.get_future().wait();
+        if (leave == &RawSocket::end_writing) {
+            EXPECT_EQ(body_of(socket.read_message()), "late");
+        }
+        on_owner([&] { server_.reset(); });
+    }
+}
+
+TEST_F(ServerTest, a_client_that_stays_is_answered_and_its_next_request_is_not_lost) {
+    std::vector<Server::Reply> waiting;
+    std::promise<void> asked, gone;
+    start(told_of_goers(waiting, asked, gone));
+    RawSocket socket = connect();
+    socket.write("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    asked.get_future().wait();
+    socket.write("GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+    on_owner([&] { std::exchange(waiting, {}).front()({200, {}, "in time"}); });
+    EXPECT_EQ(body_of(socket.read_message()), "in time");
+    EXPECT_EQ(body_of(socket.read_message()), "/next");
+    socket.close();
+    on_owner([&] { server_.reset(); });
+    EXPECT_EQ(gone.get_future().wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+}
+
 TEST_F(ServerTest, stop_finishes_what_is_being_answered_and_takes_nothing_more) {
     std::promise<Server::Reply> promised;
     start([&](Request, Server::Reply reply) { promised.set_value(std::move(reply)); });

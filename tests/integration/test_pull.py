@@ -1,6 +1,9 @@
 """A worker that asks for its jobs, and is never called."""
 
 import concurrent.futures
+import http.client
+import json
+import socket
 
 from kafka_client import Record
 from sidecars import Queue
@@ -104,6 +107,25 @@ def test_A11_those_who_wait_are_served_in_turn_and_an_empty_answer_ends_the_wait
         for each in jobs:
             assert sidecar.say(each, "complete")[0] == 200
         queue.wait_until_committed(5)
+        sidecar.stop()
+
+
+def test_A11_one_who_goes_while_he_waits_gets_no_job_that_somebody_else_could_have(kafka, folder):
+    queue = pulling(kafka, folder)
+    with queue.sidecar(NOBODY) as sidecar:
+        sidecar.wait_until_joined(queue.all_partitions)
+        for leave in (socket.socket.close, lambda waiting: waiting.shutdown(socket.SHUT_WR)):
+            waiting = http.client.HTTPConnection("127.0.0.1", sidecar.app_port, timeout=60)
+            waiting.request("POST", "/v1/lease", json.dumps({"max": 8, "wait": "60s"}))
+            sidecar.stats()  # one thread does all: it waits there by now
+            leave(waiting.sock)
+            sidecar.stats()
+            queue.produce(job("a"))
+            a, = pull(sidecar, 1)
+            assert (a.id, a.attempt) == ("a", 1)
+            assert sidecar.say(a, "complete")[0] == 200
+            waiting.close()
+        assert sidecar.stats()["retried"] == 0
         sidecar.stop()
 
 
