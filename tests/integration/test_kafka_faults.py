@@ -123,6 +123,59 @@ def test_a_dead_letter_waits_for_its_missing_topic(kafka, folder):
         assert len(worker.jobs) == 1, "only the writing is tried again"
 
 
+def test_A2_the_end_of_a_job_waits_for_an_events_topic_that_was_deleted(kafka, folder):
+    """Completed or dead: no offset passes it, nothing runs again, one sees why, and it heals."""
+    queue = Queue(kafka, folder, events=True)
+    with Worker(lambda job: 400 if job.key == "dead" else 200) as worker, queue.sidecar(worker) as sidecar:
+        queue.produce(Record(b"x", b"before"))
+        queue.wait_until_committed(1)
+        kafka.delete(queue.events_topic)
+        queue.produce(Record(b"x", b"done"), Record(b"x", b"dead"))
+        # After the second failure of each, a commit that does not wait for the event would have been made.
+        sidecar.wait_for(lambda stats: stats["writeFailures"] > 3, "writes that fail", 120)
+        stats = sidecar.wait_for(lambda stats: queue.events_topic in stats["trouble"], "trouble")
+        assert (stats["completed"], stats["deadLettered"], stats["held"]) == (1, 0, 2)
+        assert figure(sidecar, "drover_write_failures_total") > 3
+        assert queue.committed() == 1
+        queue.create_events()
+        queue.wait_until_committed(3)
+        stats = sidecar.wait_for(lambda stats: stats["held"] == 0 and stats["trouble"] == "", "end of the trouble")
+        assert (stats["completed"], stats["deadLettered"]) == (2, 1)
+        ends = [(event["offset"], event["state"]) for event in queue.events() if event["state"] in ("completed", "failed")]
+        assert sorted(ends) == [(1, "completed"), (2, "failed")]
+        letter, = queue.dead()
+        assert letter.key == b"dead"
+        assert [job.key for job in worker.jobs] == ["before", "done", "dead"], "only the writing is tried again"
+        sidecar.stop()
+
+
+def test_A2_the_end_of_a_job_waits_where_the_events_topic_takes_no_record_of_its_size(kafka, folder):
+    queue = Queue(kafka, folder)
+    queue.events_topic = f"{queue.topic}.events"
+    kafka.create(queue.events_topic, max_message_bytes=100)
+    with Worker(lambda job: Reply(body=b"result")) as worker, queue.sidecar(worker) as sidecar:
+        queue.produce(Record(b"x", b"a"))
+        sidecar.wait_for(lambda stats: stats["writeFailures"] > 3, "writes that fail")
+        stats = sidecar.wait_for(lambda stats: stats["trouble"] != "", "trouble")
+        assert (stats["completed"], stats["held"], stats["eventsLeftOut"]) == (0, 1, 1), "that it started is told in vain"
+        assert figure(sidecar, "drover_write_failures_total") > 3
+        assert queue.committed() == 0
+        kafka.delete(queue.events_topic)
+        queue.create_events()  # which takes more
+        queue.wait_until_committed(1)
+        sidecar.wait_for(lambda stats: stats["completed"] == 1 and stats["trouble"] == "", "end of the trouble")
+        event, = queue.events()
+        assert (event["state"], event["offset"]) == ("completed", 0)
+        assert len(worker.jobs) == 1
+        sidecar.stop()
+
+
+def figure(sidecar, name):
+    """Of /metrics"""
+    line, = (line for line in sidecar.get("/metrics")[1].decode().splitlines() if line.startswith(f"{name}{{"))
+    return float(line.rpartition(" ")[2])
+
+
 def grant(cluster, user, queue):
     """All that a sidecar needs, with Kafka's own tool: this is the administrator's part."""
     done = subprocess.run(
