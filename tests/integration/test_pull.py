@@ -114,16 +114,17 @@ def test_A11_one_who_goes_while_he_waits_gets_no_job_that_somebody_else_could_ha
     queue = pulling(kafka, folder)
     with queue.sidecar(NOBODY) as sidecar:
         sidecar.wait_until_joined(queue.all_partitions)
-        for leave in (socket.socket.close, lambda waiting: waiting.shutdown(socket.SHUT_WR)):
+        goers = {"a": socket.socket.close, "b": lambda waiting: waiting.shutdown(socket.SHUT_WR)}
+        for job_id, leave in goers.items():
             waiting = http.client.HTTPConnection("127.0.0.1", sidecar.app_port, timeout=60)
             waiting.request("POST", "/v1/lease", json.dumps({"max": 8, "wait": "60s"}))
             sidecar.stats()  # one thread does all: it waits there by now
             leave(waiting.sock)
             sidecar.stats()
-            queue.produce(job("a"))
-            a, = pull(sidecar, 1)
-            assert (a.id, a.attempt) == ("a", 1)
-            assert sidecar.say(a, "complete")[0] == 200
+            queue.produce(job(job_id))
+            pulled, = pull(sidecar, 1)
+            assert (pulled.id, pulled.attempt) == (job_id, 1)
+            assert sidecar.say(pulled, "complete")[0] == 200
             waiting.close()
         assert sidecar.stats()["retried"] == 0
         sidecar.stop()
