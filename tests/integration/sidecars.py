@@ -118,8 +118,8 @@ class Queue:
         """How many records of the queue's topics lie below what is committed, start offsets being 0."""
         return sum(position["offset"] for position in self.kafka.positions(group or self.group).values())
 
-    def wait_until_committed(self, count, group=None):
-        wait_until(lambda: self.committed(group) >= count, f"commit of {count} records", 60)
+    def wait_until_committed(self, count, group=None, seconds=60):
+        wait_until(lambda: self.committed(group) >= count, f"commit of {count} records", seconds)
 
 
 def now():
