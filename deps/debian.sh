@@ -1,6 +1,7 @@
 #!/bin/bash
 # debian.sh                     installs what building and running Drover needs (debian.txt)
 # debian.sh --tests             and what its tests and checks need (debian-tests.txt)
+# debian.sh --cluster           and what a Kubernetes node for tests needs (debian-cluster.txt)
 # debian.sh --packages NAME...  installs these
 # Asks dpkg first: without a missing package it starts nothing else, needs no root, and takes some 20 ms.
 set -euo pipefail
@@ -11,8 +12,9 @@ listed() { sed 's/#.*//' "$@" | tr -s ' \t' '\n' | sed '/^$/d'; }
 case ${1:-} in
 "") mapfile -t wanted < <(listed "$here/debian.txt") ;;
 --tests) mapfile -t wanted < <(listed "$here/debian.txt" "$here/debian-tests.txt") ;;
+--cluster) mapfile -t wanted < <(listed "$here/debian.txt" "$here/debian-tests.txt" "$here/debian-cluster.txt") ;;
 --packages) shift && wanted=("$@") ;;
-*) sed -n '2,5s/^# //p' "$0" >&2 && exit 2 ;;
+*) sed -n '2,6s/^# //p' "$0" >&2 && exit 2 ;;
 esac
 
 command -v dpkg-query >/dev/null || {
