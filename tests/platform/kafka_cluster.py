@@ -10,6 +10,7 @@
 Every cluster has a plain listener, on which anyone may do anything. --tls adds one that demands a client certificate,
 --sasl one with SCRAM-SHA-256 and SCRAM-SHA-512, both together a SASL_SSL one too. With --acls the user `drover` (also
 the certificate's name) may do everything, the user `stranger` nothing. Needs the packages of deps/debian-tests.txt.
+elsewhere=ADDRESS adds a plain one, ELSEWHERE, for clients in another network that reach its ports at that address.
 
 Imported: `with KafkaCluster.temporary(brokers=3) as kafka: ... kafka.bootstrap ... kafka.kill(2)`.
 """
@@ -72,12 +73,13 @@ class KafkaCluster:
             cluster.kill_all()
             shutil.rmtree(directory)
 
-    def create(self, brokers=1, base_port=None, tls=False, sasl=False, acls=False, settings=()):
+    def create(self, brokers=1, base_port=None, tls=False, sasl=False, acls=False, settings=(), elsewhere=None):
         """Chooses the ports, makes certificates and users, formats the data folders."""
         if (self.dir / "cluster.json").exists():
             raise FileExistsError(f"{self.dir} holds a cluster already")
         self.dir.mkdir(parents=True, exist_ok=True)
         listeners = ["CONTROLLER", "PLAINTEXT"] + ["SSL"] * tls + ["SASL_PLAINTEXT"] * sasl + ["SASL_SSL"] * (tls and sasl)
+        listeners += ["ELSEWHERE"] * (elsewhere is not None)
         count = brokers * len(listeners)
         if base_port is None:
             self._reservations = reserve_ports(count)
@@ -88,6 +90,7 @@ class KafkaCluster:
             "nodes": {str(node): {name: next(ports) for name in listeners} for node in range(1, brokers + 1)},
             "acls": acls,
             "settings": list(settings),
+            "elsewhere": elsewhere,
         }
         if tls:
             self._make_certificates()
@@ -143,7 +146,7 @@ class KafkaCluster:
         return self.bootstrap_of("PLAINTEXT")
 
     def bootstrap_of(self, listener):
-        return ",".join(f"127.0.0.1:{ports[listener]}" for ports in self._read_plan()["nodes"].values())
+        return ",".join(f"{self._host_of(listener)}:{ports[listener]}" for ports in self._read_plan()["nodes"].values())
 
     def has(self, listener):
         return listener in self._read_plan()["nodes"]["1"]
@@ -188,6 +191,10 @@ class KafkaCluster:
             self._plan = json.loads(path.read_text())
         return self._plan
 
+    def _host_of(self, listener):
+        """Where its clients are told to find it."""
+        return self._read_plan()["elsewhere"] if listener == "ELSEWHERE" else "127.0.0.1"
+
     def _folder(self, node):
         if node not in self.nodes:
             raise ValueError(f"there is no node {node}, only {self.nodes}")
@@ -218,8 +225,9 @@ class KafkaCluster:
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
             "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items()),
-            "advertised.listeners": ",".join(f"{name}://127.0.0.1:{ports[name]}" for name in clients),
-            "listener.security.protocol.map": ",".join(["CONTROLLER:PLAINTEXT", *(f"{name}:{name}" for name in clients)]),
+            "advertised.listeners": ",".join(f"{name}://{self._host_of(name)}:{ports[name]}" for name in clients),
+            "listener.security.protocol.map": ",".join(
+                ["CONTROLLER:PLAINTEXT", *(f"{name}:{'PLAINTEXT' if name == 'ELSEWHERE' else name}" for name in clients)]),
             "log.dirs": self.dir / f"node{node}" / "data",
             "auto.create.topics.enable": "false",
             "default.replication.factor": copies,

@@ -18,9 +18,9 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def dependency(script):
+def dependency(script, *arguments):
     """Runs a script of deps/, which prints the path of what it has made sure is there."""
-    return pathlib.Path(subprocess.run([ROOT / "deps" / script], check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+    return pathlib.Path(subprocess.run([ROOT / "deps" / script, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
 
 
 def end_with_parent():

@@ -1,0 +1,53 @@
+"""Container images from local folders, without a registry and without a daemon: OCI archives of one layer.
+
+    pack(folder, "drover.test/worker:1", archive, Entrypoint=["/worker"], User="65532")
+"""
+
+import hashlib
+import io
+import json
+import pathlib
+import platform
+import tarfile
+
+
+def pack(folder, name, archive, **config):
+    """Writes the folder's files as the image `name`; `config` is the image's: Entrypoint, Cmd, Env, User."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for path in sorted(pathlib.Path(folder).rglob("*")):
+            tar.add(path, path.relative_to(folder), recursive=False, filter=_of_root)
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+    blobs = {}
+
+    def describe(content, kind, **more):
+        digest = hashlib.sha256(content).hexdigest()
+        blobs[f"blobs/sha256/{digest}"] = content
+        return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": f"sha256:{digest}", "size": len(content), **more}
+
+    described_layer = describe(layer.getvalue(), "layer.v1.tar")
+    described_config = describe(_json({
+        "architecture": architecture, "os": "linux", "config": config,
+        "rootfs": {"type": "layers", "diff_ids": [described_layer["digest"]]},
+    }), "config.v1+json")
+    manifest = describe(_json({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": described_config, "layers": [described_layer],
+    }), "manifest.v1+json", annotations={"io.containerd.image.name": name})
+    files = {"oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
+             "index.json": _json({"schemaVersion": 2, "manifests": [manifest]}), **blobs}
+    with tarfile.open(archive, "w") as tar:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+
+
+def _of_root(entry):
+    entry.uid = entry.gid = entry.mtime = 0
+    entry.uname = entry.gname = ""
+    return entry
+
+
+def _json(value):
+    return json.dumps(value).encode()
