@@ -65,6 +65,16 @@ test: deps-tests $(DEV)/build.ninja # all tests, on the embedded broker and on A
 	@ln -sf "$$(deps/broker.sh)" $(DEV)/bin/drover-broker
 	@$(PYTHON) tests/run_all.py --build $(DEV) --reports build/reports
 
+.PHONY: cluster-deps
+cluster-deps: deps-tests # what tests on a Kubernetes need; the first time it builds one, some ten minutes
+	@deps/debian.sh --cluster
+	@deps/kubernetes.sh >/dev/null
+
+.PHONY: cluster-test
+cluster-test: cluster-deps $(DEV)/build.ninja # the Kubernetes for tests itself: a control plane, a node, its containers; as root
+	@cmake --build $(DEV) --target drover_kafka_tool
+	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/platform/test_kubernetes.py
+
 .PHONY: test-asan
 test-asan: deps-tests build/asan-ubsan/build.ninja # the C++ tests under address and undefined behaviour sanitizers
 	@cmake --build build/asan-ubsan

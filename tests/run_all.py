@@ -26,6 +26,7 @@ TESTS = ROOT / "tests"
 SLOWEST_TEST = 1800  # seconds; a limit for what hangs, not a measure
 SIDE_BY_SIDE = 3  # suites: brokers that start and retries that wait leave the machine idle
 MANY_FILES = 10  # of one folder: more are run as two suites
+ON_A_CLUSTER = {TESTS / "platform" / "test_kubernetes.py"}  # make cluster-test runs these
 
 
 class Case:
@@ -148,7 +149,7 @@ def run_broker(options, log):
 def python_suites(folder):
     """Name -> its files."""
     name = "python" if folder == TESTS else "python-" + "-".join(folder.relative_to(TESTS).parts)
-    files = sorted(folder.glob("test_*.py"))
+    files = sorted(set(folder.glob("test_*.py")) - ON_A_CLUSTER)
     if len(files) <= MANY_FILES:
         return {name: files}
     return {f"{name}-{half + 1}": files[half::2] for half in range(2)}

@@ -8,6 +8,9 @@ import io
 import json
 import pathlib
 import platform
+import re
+import shutil
+import subprocess
 import tarfile
 
 
@@ -41,6 +44,15 @@ def pack(folder, name, archive, **config):
             entry = tarfile.TarInfo(path)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
+
+
+def copy_program(program, root):
+    """Copies a program and the shared libraries that it loads to where they are here, below `root`."""
+    listed = subprocess.run(["ldd", program], check=True, stdout=subprocess.PIPE, text=True).stdout
+    for path in [str(program), *re.findall(r"(/\S+) \(0x", listed)]:
+        target = pathlib.Path(root, path.lstrip("/"))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
 
 
 def _of_root(entry):

@@ -149,6 +149,10 @@ class ControlPlane:
 
         return wait_until(holds, what, seconds)
 
+    def pids(self):
+        """By component; those of a node's are the ones that brought them into its namespaces."""
+        return {name: child.pid for name, child in self._children.items()}
+
     @property
     def environment(self):
         return {"KUBECONFIG": str(self.kubeconfig), "PATH": f"{self.bin}:{os.environ['PATH']}"}
