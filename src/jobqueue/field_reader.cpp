@@ -137,17 +137,28 @@ void FieldReader::read_strings(std::string_view name, std::map<std::string, std:
     }
 }
 
-void FieldReader::read_settings(std::string_view name, std::map<std::string, std::string>& out) {
+void FieldReader::read_settings(std::string_view name, std::map<std::string, std::string>& out, std::size_t most) {
     const Node* node = find(name);
     if (node == nullptr) return;
     if (node->kind != Node::Kind::mapping) return complain(name, "must be a mapping, is " + describe(*node));
+    if (node->entries.size() > most)
+        complain(name,
+                 "must have at most " + std::to_string(most) + " entries, has " + std::to_string(node->entries.size()));
+    const auto path = child_path(path_, name);
     for (const auto& entry : node->entries) {
         if (entry.value->kind == Node::Kind::null) continue;
-        if (entry.value->kind == Node::Kind::plain || entry.value->kind == Node::Kind::text)
-            out[entry.key] = entry.value->text;
-        else
-            problems_.add(entry.line, child_path(child_path(path_, name), entry.key),
-                          "must be a string, a number or a boolean, is " + describe(*entry.value));
+        if (const auto text = as_string(*entry.value)) {
+            out[entry.key] = *text;
+            continue;
+        }
+        if (const auto number = as_integer(*entry.value)) {
+            out[entry.key] = std::to_string(*number);
+            continue;
+        }
+        const bool scalar = entry.value->kind == Node::Kind::plain;
+        problems_.add(
+            entry.line, child_path(path, entry.key),
+            "must be a string or a whole number, is " + describe(*entry.value) + (scalar ? ": put it in quotes" : ""));
     }
 }
 
@@ -197,8 +208,7 @@ void FieldReader::refuse_unknown() {
 }
 
 ReadDuration read_duration_of(const Node& node, Duration least, Duration most) {
-    const auto number = as_integer(node);
-    if (number && *number != 0)
+    if (as_integer(node))
         return {std::nullopt, "needs a unit, as in " + clean_line(node.text, 32) + "s, 500ms or 1h30m"};
     const bool scalar = node.kind == Node::Kind::plain || node.kind == Node::Kind::text;
     const auto value = scalar ? parse_duration(node.text) : std::nullopt;

@@ -46,8 +46,8 @@ public:
     void read_duration(std::string_view name, Duration& out, Duration least, Duration most);
     void read_size(std::string_view name, std::int64_t& out, std::int64_t least, std::int64_t most);
     void read_strings(std::string_view name, std::map<std::string, std::string>& out);
-    // Like read_strings, but numbers and booleans are kept as they are written.
-    void read_settings(std::string_view name, std::map<std::string, std::string>& out);
+    // Like read_strings, but takes whole numbers too; at most `most` entries.
+    void read_settings(std::string_view name, std::map<std::string, std::string>& out, std::size_t most);
     void read_sequence(std::string_view name,
                        const std::function<void(const Node& item, const std::string& path)>& read_item);
 

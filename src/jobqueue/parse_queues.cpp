@@ -14,6 +14,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration max_retention = 87600h;  // ten years
+constexpr std::size_t max_settings = 100;
+constexpr std::size_t max_servers_length = 4096;
 
 // librdkafka settings that decide whether jobs are lost or handed over twice, and one that loads code.
 constexpr std::array<std::string_view, 31> owned_settings{
@@ -52,6 +54,8 @@ constexpr std::array<std::string_view, 31> owned_settings{
 
 Complaint check_servers(std::string_view servers) {
     if (servers.empty()) return "must not be empty";
+    if (servers.size() > max_servers_length)
+        return "must have at most " + std::to_string(max_servers_length) + " characters";
     if (servers.front() == ',' || servers.back() == ',' || servers.find(",,") != std::string_view::npos)
         return "must be host:port, several with a comma between them";
     if (!std::all_of(servers.begin(), servers.end(), [](char c) { return c > ' ' && c <= '~'; }))
@@ -84,7 +88,7 @@ void read_kafka(FieldReader fields, bool servers_may_be_missing, JobQueue& queue
     fields.read_string("topic", kafka.topic, check_topic);
     fields.read_integer("partitions", kafka.partitions, 1, 1000);
     fields.read_integer("replicationFactor", kafka.replication_factor, 1, 100);
-    fields.read_settings("settings", kafka.settings);
+    fields.read_settings("settings", kafka.settings, max_settings);
     if (const Node* settings = fields.find("settings"); settings != nullptr) {
         const auto path = child_path(fields.path(), "settings");
         for (const auto& entry : settings->entries) {
@@ -167,11 +171,12 @@ void read_schemas(FieldReader& spec, std::map<std::string, std::string>& out) {
     if (schemas->kind != Node::Kind::mapping)
         return spec.complain("schemas", "must be a mapping, is " + describe(*schemas));
     for (const auto& entry : schemas->entries) {
-        if (entry.value->kind == Node::Kind::mapping || as_boolean(*entry.value))
+        if (entry.value->kind == Node::Kind::null) continue;
+        if (entry.value->kind == Node::Kind::mapping)
             out[entry.key] = to_json(*entry.value).dump();
         else
             spec.problems().add(entry.line, child_path(child_path(spec.path(), "schemas"), entry.key),
-                                "must be a JSON Schema, is " + describe(*entry.value));
+                                "must be a JSON Schema as a mapping ({} takes all), is " + describe(*entry.value));
     }
 }
 

@@ -118,6 +118,9 @@ ParsedQueues parse_queues(std::string_view text, const std::string& file);
 // files together, the caller does.
 std::vector<Problem> conflicts_between(const std::vector<JobQueue>& queues);
 
+// The queue on one line, every default written out; parse_queues makes an equal one of it.
+std::string to_json(const JobQueue& queue);
+
 // Names that follow from a queue.
 struct RetryTopic {
     std::string topic;

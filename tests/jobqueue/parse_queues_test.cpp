@@ -23,6 +23,52 @@ const std::string head =
     "spec:\n"
     "  kafka: {bootstrapServers: 'kafka:9092'}\n";
 
+// One in which nothing has its default.
+const std::string everything = R"(
+apiVersion: drover.dev/v1alpha1
+kind: JobQueue
+metadata:
+  name: email
+  namespace: shop
+  labels: {team: mail}
+  uid: 0f0f
+  generation: 3
+  managedFields: [{manager: kubectl}]
+spec:
+  kafka:
+    bootstrapServers: a:9092,b:9092
+    authSecret: kafka-client
+    topic: mails
+    partitions: 6
+    replicationFactor: 1
+    settings: {linger.ms: 5, ssl.endpoint.identification.algorithm: none, socket.keepalive.enable: 'true', client.rack: '007'}
+  worker:
+    container: app
+    template: {spec: {containers: [{name: app, image: mailer}]}}
+  delivery:
+    mode: pull
+    port: 9000
+    path: /jobs
+    concurrency: 16
+    timeout: 1m30s
+    ordering: key
+    rateLimit: {max: 100, per: 1s}
+    keyRateLimit: {max: 1, per: 1m}
+    batch: {maxSize: 10, maxWait: 500ms}
+    asyncCompletion: true
+    maxPayload: 1Mi
+    maxDrain: 10s
+  retry: {maxAttempts: 4, backoff: linear, initial: 1s, maxDelay: 1m, jitter: 0.25, delays: [0s, 2s, 4s]}
+  deadLetter: {retention: 24h}
+  priorities: [background, critical]
+  retention: {completed: {age: 1h, count: 10}, failed: {age: 2h, count: 0}}
+  schemas: {send-email: {type: object, required: [to]}, any: {}}
+  scaling: {minReplicas: 1, maxReplicas: 3, targetWait: 10s, targetLag: 5, idleAfter: 5s}
+  paused: true
+  events: true
+status: {replicas: 1}
+)";
+
 std::vector<std::string> problems_of(const std::string& text) {
     std::vector<std::string> lines;
     for (const auto& problem : parse_queues(text, "q.yaml").problems) lines.push_back(format_problem(problem));
@@ -56,50 +102,7 @@ TEST(QueueFile, what_is_not_given_has_its_default) {
 }
 
 TEST(QueueFile, everything_that_can_be_given_is_read) {
-    const JobQueue queue = queue_of(R"(
-apiVersion: drover.dev/v1alpha1
-kind: JobQueue
-metadata:
-  name: email
-  namespace: shop
-  labels: {team: mail}
-  uid: 0f0f
-  generation: 3
-  managedFields: [{manager: kubectl}]
-spec:
-  kafka:
-    bootstrapServers: a:9092,b:9092
-    authSecret: kafka-client
-    topic: mails
-    partitions: 6
-    replicationFactor: 1
-    settings: {linger.ms: 5, ssl.endpoint.identification.algorithm: none, socket.keepalive.enable: true, client.rack: '007'}
-  worker:
-    container: app
-    template: {spec: {containers: [{name: app, image: mailer}]}}
-  delivery:
-    mode: pull
-    port: 9000
-    path: /jobs
-    concurrency: 16
-    timeout: 1m30s
-    ordering: key
-    rateLimit: {max: 100, per: 1s}
-    keyRateLimit: {max: 1, per: 1m}
-    batch: {maxSize: 10, maxWait: 500ms}
-    asyncCompletion: true
-    maxPayload: 1Mi
-    maxDrain: 10s
-  retry: {maxAttempts: 4, backoff: linear, initial: 1s, maxDelay: 1m, jitter: 0.25, delays: [0s, 2s, 4s]}
-  deadLetter: {retention: 24h}
-  priorities: [background, critical]
-  retention: {completed: {age: 1h, count: 10}, failed: {age: 2h, count: 0}}
-  schemas: {send-email: {type: object, required: [to]}, any: true}
-  scaling: {minReplicas: 1, maxReplicas: 3, targetWait: 10s, targetLag: 5, idleAfter: 5s}
-  paused: true
-  events: true
-status: {replicas: 1}
-)");
+    const JobQueue queue = queue_of(everything);
     EXPECT_TRUE(queue.events);
     EXPECT_EQ(queue.ns, "shop");
     EXPECT_EQ(queue.labels.at("team"), "mail");
@@ -123,9 +126,18 @@ status: {replicas: 1}
     EXPECT_EQ(queue.completed, (Retention{1h, 10}));
     EXPECT_EQ(queue.failed, (Retention{2h, 0}));
     EXPECT_EQ(json::parse(queue.schemas_json.at("send-email"))["required"][0], "to");
-    EXPECT_EQ(queue.schemas_json.at("any"), "true");
+    EXPECT_EQ(queue.schemas_json.at("any"), "{}");
     EXPECT_EQ(queue.scaling, (ScalingSpec{1, 3, 10s, 5, 5s}));
     EXPECT_TRUE(queue.paused);
+}
+
+TEST(QueueFile, a_queue_written_as_JSON_is_read_as_the_same_queue) {
+    for (const auto& text : {head, everything, head + "  targetRef: {kind: Deployment, name: mailer}\n"}) {
+        const JobQueue queue = queue_of(text);
+        JobQueue again = queue_of(to_json(queue));
+        again.source_line = queue.source_line;
+        EXPECT_EQ(again, queue) << to_json(queue);
+    }
 }
 
 TEST(QueueFile, the_order_of_fields_does_not_matter) {
@@ -189,6 +201,7 @@ TEST(QueueFile, each_limit_holds) {
         {"retry: {jitter: .nan}", "spec.retry.jitter"},
         {"retry: {jitter: -0.1}", "spec.retry.jitter"},
         {"retry: {backoff: quadratic}", "spec.retry.backoff"},
+        {"retry: {initial: 0}", "spec.retry.initial"},
         {"retry: {delays: []}", "spec.retry.delays"},
         {"retry: {delays: 2s}", "spec.retry.delays"},
         {"retry: {delays: [2s, 4]}", "spec.retry.delays[1]"},
@@ -201,6 +214,7 @@ TEST(QueueFile, each_limit_holds) {
         {"retention: {completed: {age: 7d}}", "spec.retention.completed.age"},
         {"retention: {completed: {count: -1}}", "spec.retention.completed.count"},
         {"schemas: {a: 5}", "spec.schemas.a"},
+        {"schemas: {a: true}", "spec.schemas.a"},
         {"scaling: {maxReplicas: 0}", "spec.scaling.maxReplicas"},
         {"targetRef: {kind: StatefulSet, name: a}", "spec.targetRef.kind"},
         {"targetRef: {kind: Deployment}", "spec.targetRef.name"},
@@ -225,7 +239,12 @@ TEST(QueueFile, the_settings_that_Drover_owns_are_refused) {
                 ElementsAre(HasSubstr("q.yaml:7: spec.kafka.settings.acks: is set by Drover itself")));
     EXPECT_THAT(problems_of(kafka + "      sasl.mechanism: SCRAM-SHA-512\n"), IsEmpty());
     EXPECT_THAT(problems_of(kafka + "      a: [1]\n"),
-                ElementsAre(HasSubstr("must be a string, a number or a boolean, is a list")));
+                ElementsAre(HasSubstr("spec.kafka.settings.a: must be a string or a whole number, is a list")));
+    EXPECT_THAT(problems_of(kafka + "      a: true\n"),
+                ElementsAre(HasSubstr("must be a string or a whole number, is true: put it in quotes")));
+    std::string many = kafka;
+    for (int i = 0; i <= 100; ++i) many += "      a" + std::to_string(i) + ": 1\n";
+    EXPECT_THAT(problems_of(many), ElementsAre(HasSubstr("spec.kafka.settings: must have at most 100 entries")));
 }
 
 TEST(QueueFile, a_field_given_twice_is_a_problem_at_any_depth) {

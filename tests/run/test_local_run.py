@@ -280,6 +280,14 @@ def test_validate_names_each_queues_topics_and_reads_stdin(tmp_path):
     assert missing.returncode == 2 and "none.yaml" in missing.stderr
 
 
+def test_D2_validate_prints_a_queue_as_JSON_with_its_defaults_written_out(tmp_path):
+    path = queue_file(tmp_path)
+    done = drover("validate", "-o", "json", path)
+    queue = json.loads(done.stdout)
+    assert queue["metadata"]["name"] == "jobs" and queue["spec"]["delivery"]["timeout"] == "30s"
+    assert drover("validate", "-o", "json", "-", stdin=done.stdout).stdout == done.stdout
+
+
 def test_a_queue_without_a_local_command_cannot_be_run(tmp_path):
     path = queue_file(tmp_path)
     document = json.loads(path.read_text())
