@@ -71,9 +71,9 @@ cluster-deps: deps-tests # what tests on a Kubernetes need; the first time it bu
 	@deps/kubernetes.sh >/dev/null
 
 .PHONY: cluster-test
-cluster-test: cluster-deps $(DEV)/build.ninja # the Kubernetes for tests itself: a control plane, a node, its containers; as root
-	@cmake --build $(DEV) --target drover_kafka_tool
-	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/platform/test_kubernetes.py
+cluster-test: cluster-deps $(DEV)/build.ninja # on a Kubernetes: JobQueues in it, and it itself (a node needs root)
+	@cmake --build $(DEV) --target drover drover_kafka_tool
+	@DROVER=$(CURDIR)/$(DEV)/bin/drover $(PYTHON) -m pytest -q -p no:cacheprovider tests/cluster tests/platform/test_kubernetes.py
 
 .PHONY: test-asan
 test-asan: deps-tests build/asan-ubsan/build.ninja # the C++ tests under address and undefined behaviour sanitizers

@@ -26,7 +26,7 @@ TESTS = ROOT / "tests"
 SLOWEST_TEST = 1800  # seconds; a limit for what hangs, not a measure
 SIDE_BY_SIDE = 3  # suites: brokers that start and retries that wait leave the machine idle
 MANY_FILES = 10  # of one folder: more are run as two suites
-ON_A_CLUSTER = {TESTS / "platform" / "test_kubernetes.py"}  # make cluster-test runs these
+ON_A_CLUSTER = {TESTS / "platform" / "test_kubernetes.py", *TESTS.glob("cluster/test_*.py")}  # make cluster-test runs these
 
 
 class Case:
@@ -157,7 +157,7 @@ def python_suites(folder):
 
 def find_suites():
     """Name -> function(options, log). The longest come first."""
-    folders = {path.parent for path in TESTS.glob("**/test_*.py")}
+    folders = {path.parent for path in set(TESTS.glob("**/test_*.py")) - ON_A_CLUSTER}
     python = {name: partial(run_python, name, files)
               for folder in sorted(folders) for name, files in python_suites(folder).items()}
     long = ("python-integration-1", "python-integration-2", "python-examples", "ctest")
