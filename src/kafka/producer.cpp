@@ -26,6 +26,7 @@ Settings owned_settings(std::chrono::milliseconds linger) {
         {"enable.idempotence", "true"},
         {"acks", "all"},
         {"linger.ms", std::to_string(linger.count())},
+        {"batch.size", linger.count() > 0 ? "65536" : "1000000"},  // a topic's limit is one of whole batches
         {"partitioner", "murmur2_random"},
         {"message.timeout.ms", "30000"},
         {"topic.metadata.propagation.max.ms", "10000"},  // then a missing topic fails its messages
