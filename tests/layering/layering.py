@@ -34,7 +34,7 @@ SHELLS = ["src/http", "src/kube", "sidecar", "operator", "gateway", "cli"]
 # A library's headers, by the longest prefix that fits -> the rooms that may name them. All others may not.
 LIBRARIES = {
     "tl/": ["src/base"],
-    "nlohmann/": ["src/jobqueue", "src/telemetry", *SHELLS],
+    "nlohmann/": ["src/jobqueue", "src/telemetry", "operator/core", *SHELLS],  # Kubernetes objects are JSON
     "yaml-cpp/": ["src/jobqueue", "src/kube"],
     "boost/": SHELLS,
     "boost/uuid/": ["src/jobqueue"],
