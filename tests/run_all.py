@@ -4,7 +4,7 @@
     run_all.py --build build/dev --reports build/reports [--only SUITE...] [--tests REGEX]
 
 Suites: ctest (all that CMake knows: unit and property tests, layering, the brokers' conformance), python-<folder> (each
-tests/<folder>/test_*.py, with the built program's path in DROVER; a folder of many is two suites) and broker (the Go tests). Every suite leaves JUnit
+tests/<folder>/test_*.py, with the built program's path in DROVER; a folder of many is several suites) and broker (the Go tests). Every suite leaves JUnit
 reports in --reports, which is emptied first. The last line is "N passed, N failed". A test that was skipped, a program
 that ended without its report, and a suite without a test count as failed. The exit code is 0 only when nothing failed.
 """
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
 SLOWEST_TEST = 1800  # seconds; a limit for what hangs, not a measure
 SIDE_BY_SIDE = 3  # suites: brokers that start and retries that wait leave the machine idle
-MANY_FILES = 10  # of one folder: more are run as two suites
+MOST_FILES = 7  # of one suite
 ON_A_CLUSTER = {TESTS / "platform" / "test_kubernetes.py", *TESTS.glob("cluster/test_*.py")}  # make cluster-test runs these
 
 
@@ -150,9 +150,10 @@ def python_suites(folder):
     """Name -> its files."""
     name = "python" if folder == TESTS else "python-" + "-".join(folder.relative_to(TESTS).parts)
     files = sorted(set(folder.glob("test_*.py")) - ON_A_CLUSTER)
-    if len(files) <= MANY_FILES:
+    parts = -(-len(files) // MOST_FILES)
+    if parts == 1:
         return {name: files}
-    return {f"{name}-{half + 1}": files[half::2] for half in range(2)}
+    return {f"{name}-{part + 1}": files[part::parts] for part in range(parts)}
 
 
 def find_suites():
@@ -160,9 +161,9 @@ def find_suites():
     folders = {path.parent for path in set(TESTS.glob("**/test_*.py")) - ON_A_CLUSTER}
     python = {name: partial(run_python, name, files)
               for folder in sorted(folders) for name, files in python_suites(folder).items()}
-    long = ("python-integration-1", "python-integration-2", "python-examples", "ctest")
     suites = python | {"ctest": run_ctest, "broker": run_broker}
-    return {name: suites[name] for name in sorted(suites, key=lambda name: (name not in long, name))}
+    long = ("python-integration", "python-examples", "ctest")
+    return {name: suites[name] for name in sorted(suites, key=lambda name: (not name.startswith(long), name))}
 
 
 def run_suite(suites, name, options):
