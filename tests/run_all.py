@@ -162,8 +162,12 @@ def find_suites():
     python = {name: partial(run_python, name, files)
               for folder in sorted(folders) for name, files in python_suites(folder).items()}
     suites = python | {"ctest": run_ctest, "broker": run_broker}
-    long = ("python-integration", "python-examples", "ctest")
-    return {name: suites[name] for name in sorted(suites, key=lambda name: (not name.startswith(long), name))}
+    longest = ("python-integration", "python-examples", "ctest")
+
+    def turn(name):
+        return next((i for i, start in enumerate(longest) if name.startswith(start)), len(longest)), name
+
+    return {name: suites[name] for name in sorted(suites, key=turn)}
 
 
 def run_suite(suites, name, options):
