@@ -20,8 +20,11 @@ declare -A package=(
 programs=(etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kwok kubelet kube-proxy coredns helm)
 (($# == 0)) || programs=("$@")
 
+# KWOK is told by "stages" what becomes of a node and of a pod; its module has some.
+is_there() { [[ -x $home/$1 && ($1 != kwok || -f $home/kwok-stages.yaml) ]]; }
+
 missing=()
-for program in "${programs[@]}"; do [[ -x $home/$program ]] || missing+=("$program"); done
+for program in "${programs[@]}"; do is_there "$program" || missing+=("$program"); done
 ((${#missing[@]})) || { echo "$home"; exit 0; }
 
 go=$("$here/go.sh")
@@ -34,14 +37,22 @@ trap 'rm -rf "$staged"' EXIT
 IFS=. read -r major minor _ <<<"$version"
 stamp=k8s.io/component-base/version # what the API server says of itself; charts ask for it
 flags="-s -w -X $stamp.gitVersion=v$version -X $stamp.gitMajor=$major -X $stamp.gitMinor=$minor"
+export GOTOOLCHAIN=local GOFLAGS=-mod=readonly CGO_ENABLED=0
 for program in "${missing[@]}"; do
-  [[ -x $home/$program ]] && continue
+  is_there "$program" && continue
   module=kubernetes
   [[ -d $here/kubernetes/$program ]] && module=$program
   echo "Kubernetes $version: building $program" >&2
   (cd "$here/kubernetes/$module" &&
-    GOTOOLCHAIN=local GOFLAGS=-mod=readonly CGO_ENABLED=0 "$go" build -trimpath -buildvcs=false -ldflags "$flags" \
+    "$go" build -trimpath -buildvcs=false -ldflags "$flags" \
       -o "$staged/$program" "${package[$program]:-k8s.io/kubernetes/cmd/$program}") >&2
   mv "$staged/$program" "$home/"
+  if [[ $program == kwok ]]; then
+    stages=$(cd "$here/kubernetes/kwok" && "$go" list -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage
+    for stage in node/fast/node-initialize pod/fast/pod-{ready,complete,delete}; do
+      echo --- && cat "$stages/$stage.yaml"
+    done >"$staged/stages"
+    mv "$staged/stages" "$home/kwok-stages.yaml"
+  fi
 done
 echo "$home"

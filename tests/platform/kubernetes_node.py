@@ -230,7 +230,8 @@ class ControlPlane:
     def _start_nodes(self):
         if not self._fake_nodes:
             return
-        self._spawn("kwok", self.bin / "kwok", "--kubeconfig", self.kubeconfig, "--node-lease-duration-seconds=40",
+        self._spawn("kwok", self.bin / "kwok", "--kubeconfig", self.kubeconfig, f"--config={self.bin}/kwok-stages.yaml",
+                    "--node-lease-duration-seconds=40",
                     "--manage-all-nodes=false", "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake")
         size = {"cpu": "64", "memory": "256Gi", "pods": "500"}
         self.apply(*({
