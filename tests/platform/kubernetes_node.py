@@ -452,10 +452,6 @@ class KubernetesNode(ControlPlane):
         # Each pod has a link of its own, so its packets are routed, and no Service is bypassed as on a shared bridge.
         (cni / "10-pods.conflist").write_text(json.dumps({"cniVersion": "1.0.0", "name": "pods", "plugins": [
             {"type": "ptp", "ipam": {"type": "host-local", "ranges": [[{"subnet": PODS}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}))
-        # No registry: whatever image is not here is refused at once, and not after the resolver's time-outs.
-        registries = self.dir / "registries" / "_default"
-        registries.mkdir(parents=True)
-        (registries / "hosts.toml").write_text('server = "http://127.0.0.1:1"\n')
         config = self.dir / "containerd.toml"
         config.write_text(f"""version = 2
 root = "{self.dir}/containerd"
@@ -467,13 +463,12 @@ address = "{self.dir}/containerd.sock"
 sandbox_image = "{PAUSE}"
 disable_apparmor = true
 restrict_oom_score_adj = true # lowering it takes a privilege that a build machine need not have
-[plugins."io.containerd.grpc.v1.cri".registry]
-config_path = "{self.dir}/registries"
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "/usr/lib/cni"
 conf_dir = "{cni}"
 """)
-        self._spawn_inside("containerd", "containerd", "--config", config)
+        # No registry: an image that is not here is refused at once, and not after the time-outs of the machine's resolver.
+        self._spawn_inside("containerd", "env", "HTTPS_PROXY=http://127.0.0.1:1", "containerd", "--config", config)
         self.wait_until(self._containerd_answers, "containerd")
         with tempfile.TemporaryDirectory(dir=self.dir) as root:
             shutil.copy(self.dir / "pause", root)

@@ -229,11 +229,12 @@ class Node(unittest.TestCase):
     def test_an_image_that_is_not_there_is_refused_at_once(self):
         self.create(pod("missing", "true", image="drover.test/none:1"))
 
-        def refused():
-            states = self.pod("missing")["status"].get("containerStatuses", [])
-            return any(state["state"].get("waiting", {}).get("reason") in ("ErrImagePull", "ImagePullBackOff") for state in states)
+        def complaint():
+            waiting = [status["state"].get("waiting", {}) for status in self.pod("missing")["status"].get("containerStatuses", [])]
+            return waiting and waiting[0]["reason"] != "ContainerCreating" and waiting[0]["message"]
 
-        self.node.wait_until(refused, "refusal of the image")
+        # Whatever else it waited for, a name or an address, would be a time-out.
+        self.assertIn("127.0.0.1:1: connect: connection refused", self.node.wait_until(complaint, "refusal of the image"))
 
 
 class WholeNode(unittest.TestCase):
