@@ -191,9 +191,9 @@ class Sidecar:
             return line
         return self._wait_until(found, f"log line: {what}", seconds)
 
-    def get(self, path):
+    def get(self, path, seconds=60):
         """(status, body)"""
-        return request(self.probe_port, "GET", path)
+        return request(self.probe_port, "GET", path, seconds=seconds)
 
     def stats(self):
         return json.loads(self.get("/stats")[1])
@@ -237,8 +237,8 @@ class Sidecar:
             raise TimeoutError(f"{error}; the sidecar said:\n{self.log_text()[-4000:]}") from None
 
 
-def request(port, method, path, body=None, headers=None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+def request(port, method, path, body=None, headers=None, seconds=60):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()

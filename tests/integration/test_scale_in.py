@@ -31,7 +31,7 @@ class Pod:
 
     def end(self):
         self.ends_at = time.time()
-        status, stats = self.sidecar.get("/drain")
+        status, stats = self.sidecar.get("/drain", seconds=300)
         assert status == 200, self.sidecar.log_text()
         self.stats = json.loads(stats)
         self.worker.__exit__()
@@ -51,8 +51,9 @@ def test_A15_B7_scale_in_under_load_does_each_job_once_and_retries_none(kafka, f
     and does not drain has a place free. While all of them are full there is nothing to gain, and whose jobs they have is
     chance: `without_a_job_in_flight` counts that too. The moment from an answer to the next hand-over is idle as well.
     """
-    # Sessions that outlast whatever holds up the machine: this is about members that leave.
-    queue = Queue(kafka, folder, partitions=PARTITIONS, delivery={"concurrency": CONCURRENCY}, sessionTimeout="2m")
+    # Sessions that outlast what holds up the machine: this is about members that leave. Not longer: one that ends while it
+    # joins is waited for by the group, for a session.
+    queue = Queue(kafka, folder, partitions=PARTITIONS, delivery={"concurrency": CONCURRENCY}, sessionTimeout="20s")
     dice = random.Random(7)
     numbers = itertools.count()
     with contextlib.ExitStack() as ends, concurrent.futures.ThreadPoolExecutor() as later:
