@@ -63,7 +63,7 @@ void Letters::write(const action::WriteRetry& retry, Time now, std::vector<Event
 void Letters::write(const action::WriteDeadLetter& letter, Time now, std::vector<Event>& events) {
     HeldJob& job = slots_[letter.slot];
     job.cause = letter.cause;
-    job.writing.begin();
+    job.writing.begin(true);
     if (!job.writing.letter_is_safe) {
         const jobqueue::AttemptRecord attempt{letter.attempts_made, now, config_.pod, letter.cause.error_class};
         // Too large even for that topic: the coordinates and the cause, without what the user sent.
@@ -90,7 +90,7 @@ void Letters::write(const action::WriteDeadLetter& letter, Time now, std::vector
 
 void Letters::write(const action::WriteEvent& ended, Time now, std::vector<Event>& events) {
     HeldJob& job = slots_[ended.slot];
-    job.writing.begin();
+    job.writing.begin(false);
     LifecycleEvent event = event_of(job, ended.cancelled ? JobEvent::cancelled : JobEvent::completed, now);
     add_busy(job, event);
     if (!ended.cancelled) {
@@ -187,7 +187,7 @@ bool Letters::delivered(const kafka::Delivery& delivery, std::vector<Event>& eve
         ((delivery.token & letter_flag) != 0 ? writing.letter_is_safe : writing.event_is_safe) = true;
         trouble_.clear();
     } else {
-        failed(slot, delivery.outcome.error());
+        failed(slot, delivery.token & (letter_flag | event_flag), delivery.outcome.error());
     }
     finish(slot, events);
     return true;
@@ -218,16 +218,18 @@ void Letters::produce(kafka::Producer& producer, Slot slot, std::uint64_t kind, 
     if (queued) {
         ++slots_[slot].writing.open;
     } else {
-        failed(slot, queued.error());
+        failed(slot, kind, queued.error());
     }
 }
 
-void Letters::failed(Slot slot, const Error& error) {
+void Letters::failed(Slot slot, std::uint64_t kind, const Error& error) {
     ++stats_.write_failures;
-    slots_[slot].writing.failed = true;
-    slots_[slot].writing.too_large |= error.code == Error::Code::too_large;
+    HeldJob& job = slots_[slot];
+    job.writing.failed = true;
+    // A letter loses its payload where it is too large itself, and not for its event.
+    if (kind == letter_flag || !job.writing.has_letter) job.writing.too_large |= error.code == Error::Code::too_large;
     trouble_ = error.message;
-    log::error("what became of a job is not written, trying again", {{"job", slots_[slot].id}, {"error", trouble_}});
+    log::error("what became of a job is not written, trying again", {{"job", job.id}, {"error", trouble_}});
 }
 
 void Letters::produce_event(Slot slot, const LifecycleEvent& event) {

@@ -55,7 +55,7 @@ private:
     jobqueue::LifecycleEvent event_of(const HeldJob& job, jobqueue::JobEvent state, Time now) const;
     void produce(kafka::Producer& producer, Slot slot, std::uint64_t kind, const kafka::Message& message);
     void produce_event(Slot slot, const jobqueue::LifecycleEvent& event);
-    void failed(Slot slot, const Error& error);
+    void failed(Slot slot, std::uint64_t kind, const Error& error);
     void tell(Slot slot, const jobqueue::LifecycleEvent& event);
     void finish(Slot slot, std::vector<Event>& events);
     void tell_start_first(Slot slot);

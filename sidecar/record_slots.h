@@ -32,8 +32,12 @@ struct HeldJob {
     struct Writing {
         int open = 0;
         bool letter_is_safe = false, event_is_safe = false;
+        bool has_letter = false;  // beside the event
         bool failed = false, too_large = false;
-        void begin() { failed = too_large = false; }  // what is safe stays so
+        void begin(bool with_letter) {  // what is safe stays so
+            has_letter = with_letter;
+            failed = too_large = false;
+        }
     };
     Writing writing;
 

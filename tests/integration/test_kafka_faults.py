@@ -169,6 +169,26 @@ def test_A2_the_end_of_a_job_waits_where_the_events_topic_takes_no_record_of_its
         sidecar.stop()
 
 
+def test_A6_a_dead_letter_keeps_its_payload_where_only_its_event_is_too_large(kafka, folder):
+    """Both fail at once: the letter, since its topic is away, is written as it was."""
+    queue = Queue(kafka, folder, create=False)
+    kafka.create(queue.topic, *queue.retry_topics)
+    queue.events_topic = f"{queue.topic}.events"
+    kafka.create(queue.events_topic, max_message_bytes=100)
+    with Worker(lambda job: 400) as worker, queue.sidecar(worker) as sidecar:
+        queue.produce(Record(b"precious", b"a"))
+        sidecar.wait_for(lambda stats: stats["writeFailures"] > 2, "a second try of either", 120)
+        assert queue.committed() == 0
+        kafka.delete(queue.events_topic)
+        queue.create()  # an events topic that takes more, too
+        queue.wait_until_committed(1)
+        letter, = queue.dead()
+        assert (letter.key, letter.value) == (b"a", b"precious")
+        assert [event["state"] for event in queue.events() if event["state"] != "started"] == ["failed"]
+        assert len(worker.jobs) == 1
+        sidecar.stop()
+
+
 def figure(sidecar, name):
     """Of /metrics"""
     line, = (line for line in sidecar.get("/metrics")[1].decode().splitlines() if line.startswith(f"{name}{{"))
