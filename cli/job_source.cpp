@@ -1,15 +1,12 @@
 #include "cli/job_source.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 
 #include <fnmatch.h>
 
 #include <nlohmann/json.hpp>
 
+#include "cli/read_file.h"
 #include "src/jobqueue/utf8.h"
 
 namespace drover::cli {
@@ -21,15 +18,6 @@ jobqueue::Submission with_payload(jobqueue::Submission job, std::string payload)
     if (job.content_type.empty()) job.content_type = content_type_of(payload);
     job.payload = std::move(payload);
     return job;
-}
-
-Result<std::string> read_file(const fs::path& file) {
-    errno = 0;
-    std::ifstream in(file, std::ios::binary);
-    std::string content;
-    if (in) content.assign(std::istreambuf_iterator<char>(in), {});
-    if (!in || in.bad()) return failure(Error::Code::not_found, file.string() + ": " + std::strerror(errno));
-    return content;
 }
 
 }  // namespace
@@ -70,7 +58,7 @@ JobSource files_as_jobs(const jobqueue::Submission& like, std::vector<fs::path> 
             return job;
         }
         Result<std::string> content = read_file(file);
-        if (!content) return tl::unexpected(content.error());
+        if (!content) return failure(content.error().code, file.string() + ": " + content.error().message);
         return with_payload(like, std::move(*content));
     };
 }

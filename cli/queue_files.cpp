@@ -1,13 +1,10 @@
 #include "cli/queue_files.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 
-#include "src/base/result.h"
+#include "cli/read_file.h"
 
 namespace drover::cli {
 namespace {
@@ -15,12 +12,9 @@ namespace {
 constexpr const char* stdin_name = "<stdin>";
 
 Result<std::string> read_all(const std::string& file) {
-    const auto rest_of = [](std::istream& in) { return std::string(std::istreambuf_iterator<char>(in), {}); };
-    if (file == "-") return rest_of(std::cin);
-    errno = 0;
-    std::ifstream in(file, std::ios::binary);
-    std::string text = in ? rest_of(in) : "";
-    if (!in || in.bad()) return failure(Error::Code::not_found, std::string("cannot be read: ") + std::strerror(errno));
+    if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+    Result<std::string> text = read_file(file);
+    if (!text) return failure(Error::Code::not_found, "cannot be read: " + text.error().message);
     return text;
 }
 

@@ -1,18 +1,21 @@
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
-#include <sstream>
 
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/read_file.h"
 #include "sidecar/run_sidecar.h"
 #include "src/telemetry/log.h"
 
 namespace drover::cli {
 namespace {
+
+auto cannot_read(const std::filesystem::path& path, const std::string& why) {
+    return failure(Error::Code::invalid, "cannot read " + path.string() + ": " + why);
+}
 
 // As Kubernetes mounts a Secret: a file for each entry, beside its own, which begin with two dots. A line's end at the
 // end of a value was put there by an editor.
@@ -22,22 +25,21 @@ Result<std::map<std::string, std::string>> read_settings(const std::filesystem::
     for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
         const std::string name = entry.path().filename().string();
         if (name.starts_with("..") || !entry.is_regular_file()) continue;
-        std::ifstream in(entry.path(), std::ios::binary);
-        std::stringstream text;
-        text << in.rdbuf();
-        if (!in) {
-            return tl::unexpected(
-                Error{.code = Error::Code::invalid, .message = "cannot read " + entry.path().string()});
-        }
-        std::string value = std::move(text).str();
-        if (value.ends_with('\n')) value.pop_back();
-        settings.emplace(name, std::move(value));
+        Result<std::string> value = read_file(entry.path());
+        if (!value) return cannot_read(entry.path(), value.error().message);
+        if (value->ends_with('\n')) value->pop_back();
+        settings.emplace(name, std::move(*value));
     }
-    if (error) {
-        return tl::unexpected(
-            Error{.code = Error::Code::invalid, .message = "cannot read " + folder.string() + ": " + error.message()});
-    }
+    if (error) return cannot_read(folder, error.message());
     return settings;
+}
+
+Result<jobqueue::SidecarConfig> read_config(const std::string& file) {
+    const Result<std::string> text = read_file(file);
+    if (!text) return cannot_read(file, text.error().message);
+    Result<jobqueue::SidecarConfig> config = jobqueue::sidecar_config_from_json(*text);
+    if (!config) return failure(Error::Code::invalid, file + ":\n" + config.error().message);
+    return config;
 }
 
 }  // namespace
@@ -55,26 +57,17 @@ void add_sidecar_command(CLI::App& app, Chosen& chosen) {
     command->add_option("--drain-token", *token, "What /drain asks for")->envname("DROVER_DRAIN_TOKEN");
     command->callback([&chosen, file, pod, settings, token] {
         chosen = [file, pod, settings, token] {
-            std::ifstream in(*file);
-            std::stringstream text;
-            text << in.rdbuf();
-            if (!in) {
-                std::cerr << "drover: cannot read " << *file << "\n";
+            const auto complain = [](const Error& error) {
+                std::cerr << "drover: " << error.message << "\n";
                 return 2;
-            }
-            Result<jobqueue::SidecarConfig> config = jobqueue::sidecar_config_from_json(text.str());
-            if (!config) {
-                std::cerr << "drover: " << *file << ":\n" << config.error().message << "\n";
-                return 2;
-            }
+            };
+            Result<jobqueue::SidecarConfig> config = read_config(*file);
+            if (!config) return complain(config.error());
             if (!pod->empty()) config->pod = *pod;
             if (!token->empty()) config->drain_token = *token;
             if (!settings->empty()) {
                 Result<std::map<std::string, std::string>> read = read_settings(*settings);
-                if (!read) {
-                    std::cerr << "drover: " << read.error().message << "\n";
-                    return 2;
-                }
+                if (!read) return complain(read.error());
                 for (auto& [name, value] : *read) config->kafka[name] = std::move(value);
             }
             return sidecar::run_sidecar(*config);
