@@ -9,7 +9,7 @@
 #include <utility>
 #include <variant>
 
-#include <boost/asio/post.hpp>
+#include "src/kube/owner_calls.h"
 
 namespace drover::kube {
 namespace {
@@ -30,9 +30,7 @@ public:
          Listener& listener, std::weak_ptr<const bool> alive)
         : client_(client),
           key_(std::move(key)),
-          owner_(std::move(owner)),
-          listener_(listener),
-          alive_(std::move(alive)),
+          owner_(std::move(owner), listener, std::move(alive)),
           election_(settings) {}
 
     bool leads() const { return now().time_since_epoch().count() < leads_until_.load(); }
@@ -91,7 +89,7 @@ private:
 
     election::Seen failed(const ApiError& error) {
         if (error.reason != ApiError::Reason::stopped) {
-            tell([error](Listener& listener) { listener.election_failed(error); });
+            owner_.post([error](Listener& listener) { listener.election_failed(error); });
         }
         return election::Failed{};
     }
@@ -103,26 +101,17 @@ private:
         if (leads_now == told_) return;
         told_ = leads_now;
         if (leads_now) {
-            tell([](Listener& listener) { listener.leading(); });
+            owner_.post([](Listener& listener) { listener.leading(); });
         } else {
-            tell([holder = election_.holder()](Listener& listener) { listener.following(holder); });
+            owner_.post([holder = election_.holder()](Listener& listener) { listener.following(holder); });
         }
-    }
-
-    template <class Call>
-    void tell(Call call) {
-        boost::asio::post(owner_, [call = std::move(call), alive = alive_, &listener = listener_] {
-            if (!alive.expired()) call(listener);
-        });
     }
 
     double random() { return std::uniform_real_distribution<double>(0, 1)(dice_); }
 
     ApiClient& client_;
     const ObjectKey key_;
-    boost::asio::any_io_executor owner_;
-    Listener& listener_;
-    const std::weak_ptr<const bool> alive_;
+    const OwnerCalls<Listener> owner_;
     const Duration start_ = uptime();
     const Time wall_start_ = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
     Election election_;

@@ -6,7 +6,7 @@
 #include <random>
 #include <utility>
 
-#include <boost/asio/post.hpp>
+#include "src/kube/owner_calls.h"
 
 namespace drover::kube {
 namespace {
@@ -21,11 +21,7 @@ class Watch::Loop {
 public:
     Loop(ApiClient& client, Settings settings, boost::asio::any_io_executor owner, Listener& listener,
          std::weak_ptr<const bool> alive)
-        : client_(client),
-          settings_(std::move(settings)),
-          owner_(std::move(owner)),
-          listener_(listener),
-          alive_(std::move(alive)) {}
+        : client_(client), settings_(std::move(settings)), owner_(std::move(owner), listener, std::move(alive)) {}
 
     void run(const std::stop_token& stop) {
         WatchStep step = state_.start();
@@ -41,7 +37,7 @@ private:
             interrupted(listed.error());
             return state_.ended(listed.error(), Duration::zero(), random());
         }
-        tell([objects = std::move(listed->objects)](Listener& listener) mutable {
+        owner_.post([objects = std::move(listed->objects)](Listener& listener) mutable {
             listener.replaced(std::move(objects));
         });
         return state_.listed(listed->version, random());
@@ -65,9 +61,9 @@ private:
     bool take(WatchEvent event, const std::stop_token& stop) {
         state_.advanced(std::move(event.version));
         if (event.type == WatchEvent::Type::deleted) {
-            tell([object = std::move(event.object)](Listener& listener) { listener.deleted(object); });
+            owner_.post([object = std::move(event.object)](Listener& listener) { listener.deleted(object); });
         } else if (event.type != WatchEvent::Type::bookmark) {
-            tell([object = std::move(event.object)](Listener& listener) mutable {
+            owner_.post([object = std::move(event.object)](Listener& listener) mutable {
                 listener.changed(std::move(object));
             });
         }
@@ -76,14 +72,7 @@ private:
 
     void interrupted(const ApiError& error) {
         if (error.reason == ApiError::Reason::stopped) return;
-        tell([error](Listener& listener) { listener.interrupted(error); });
-    }
-
-    template <class Call>
-    void tell(Call call) {
-        boost::asio::post(owner_, [call = std::move(call), alive = alive_, &listener = listener_]() mutable {
-            if (!alive.expired()) call(listener);
-        });
+        owner_.post([error](Listener& listener) { listener.interrupted(error); });
     }
 
     // False: it is to end.
@@ -97,9 +86,7 @@ private:
 
     ApiClient& client_;
     const Settings settings_;
-    boost::asio::any_io_executor owner_;
-    Listener& listener_;
-    const std::weak_ptr<const bool> alive_;
+    const OwnerCalls<Listener> owner_;
     WatchState state_;
     std::mt19937_64 dice_{std::random_device{}()};
     std::mutex mutex_;
