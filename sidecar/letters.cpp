@@ -1,7 +1,6 @@
 #include "sidecar/letters.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "src/telemetry/log.h"
 
@@ -107,7 +106,7 @@ void Letters::write(const action::WriteEvent& ended, Time now, std::vector<Event
 
 void Letters::tell_started(Slot slot, Time now) {
     if (!tells_events()) return;
-    const Time due = std::chrono::ceil<std::chrono::milliseconds>(now + told_after);
+    const Time due = now + told_after;
     starts_.push_back({due + told_together - due.time_since_epoch() % told_together, slots_[slot].lease});
 }
 

@@ -18,7 +18,7 @@ enum class JobEvent {
     submitted,
     waiting,
     delayed,
-    started,
+    started,  // not of attempts that end soon: their end has `busy`
     progressed,
     retrying,
     completed,
