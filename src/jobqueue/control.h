@@ -8,7 +8,8 @@
 //   pause/<source>   {"paused": true, "by", "reason", "at"}. A queue is paused while any source says so. Sources are
 //                    cli, operator, gateway, and whatever else somebody chooses.
 //   cancel/<job id>  {"by", "reason", "at", "expiresAt"}. Without expiresAt: 24 h after `at`. From then on it says
-//                    nothing, and anybody may write its tombstone.
+//                    nothing. Nobody writes a tombstone for that: where the job is cancelled anew in between, it would
+//                    take back the new cancel.
 //   drop/<topic>/<partition>
 //                    {"below": offset, "by", "at"}. Jobs below that offset are finished without a hand-over.
 //   usage/<pod>      {"partitions", "demand", "at"}: how pods share a rate. Stale after 3 s. A pod takes its own back
