@@ -234,7 +234,8 @@ class Sidecar:
         try:
             return wait_until(condition, what, seconds)
         except TimeoutError as error:
-            raise TimeoutError(f"{error}; the sidecar said:\n{self.log_text()[-4000:]}") from None
+            stats = self.stats() if self.running else None
+            raise TimeoutError(f"{error}; it counts {stats} and said:\n{self.log_text()[-4000:]}") from None
 
 
 def request(port, method, path, body=None, headers=None, seconds=60):
