@@ -1,4 +1,4 @@
-// What a broker cannot be asked for: errors that are fatal to an idempotent producer. On librdkafka's mock cluster.
+// What a broker cannot be asked for: errors of single produce requests. On librdkafka's mock cluster.
 #include <map>
 #include <memory>
 
@@ -33,6 +33,10 @@ public:
     Settings settings() const { return {{"bootstrap.servers", rd_kafka_mock_cluster_bootstraps(cluster_)}}; }
     void refuse_next_produce(rd_kafka_resp_err_t code) {
         rd_kafka_mock_push_request_errors(cluster_, api_produce, 1, code);
+    }
+    // Answers come this much later, so that requests overlap.
+    void delay_answers(std::chrono::milliseconds delay) {
+        rd_kafka_mock_broker_set_rtt(cluster_, 1, static_cast<int>(delay.count()));
     }
 
 private:
@@ -105,6 +109,34 @@ TEST(FatalProducer, an_error_that_librdkafka_retries_is_not_seen) {
     const auto outcomes = collect(**producer, wakeup, 1);
     ASSERT_TRUE(outcomes.contains(1));
     EXPECT_TRUE(outcomes.at(1)[0].has_value()) << outcomes.at(1)[0].error().message;
+}
+
+// As on a partition that was created a moment ago: its leader does not know it yet when the first request comes, and
+// has no sequence to compare with when it takes the second one, which follows right behind.
+TEST(RefusedProduce, a_message_that_was_refused_is_sent_again_though_the_next_one_was_taken) {
+    MockCluster cluster;
+    Wakeup wakeup;
+    auto settings = cluster.settings();
+    settings.emplace("batch.num.messages", "1");
+    auto producer = Producer::create(settings, wakeup);
+    ASSERT_TRUE(producer) << producer.error().message;
+    ASSERT_TRUE((*producer)->produce({"jobs", std::nullopt, "connects", {}}, 0));
+    ASSERT_TRUE(collect(**producer, wakeup, 1).contains(0));
+
+    cluster.delay_answers(std::chrono::seconds(1));
+    cluster.refuse_next_produce(RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+    for (std::uint64_t token = 1; token <= 3; ++token) {
+        ASSERT_TRUE((*producer)->produce({"jobs", std::nullopt, "value", {}}, token));
+    }
+    const auto outcomes = collect(**producer, wakeup, 3);
+    std::map<std::int64_t, std::uint64_t> tokens;
+    for (const auto& [token, results] : outcomes) {
+        ASSERT_EQ(results.size(), 1U) << "token " << token;
+        ASSERT_TRUE(results[0]) << results[0].error().message;
+        tokens[results[0]->offset] = token;
+    }
+    EXPECT_EQ(tokens, (std::map<std::int64_t, std::uint64_t>{{1, 2}, {2, 3}, {3, 1}})) << "the offset of each token";
+    EXPECT_TRUE((*producer)->troubles().empty());
 }
 
 }  // namespace
