@@ -18,6 +18,11 @@ public:
     // Before anything is reckoned with it: the time that the brokers have, by which all pods agree on what is due.
     void set(Time now_there) { wall_start_ += now_there - now(); }
 
+    // From the machine's clock as it is now.
+    Duration offset() const {
+        return now() - std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+    }
+
 private:
     // Read first: held up between the two, this clock is late, which makes no retry early.
     Time wall_start_ = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());

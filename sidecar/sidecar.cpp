@@ -621,6 +621,7 @@ Stats Sidecar::stats() const {
     stats.joined = begun_ && std::ranges::all_of(subscriptions_, [](const auto& each) { return each->joined(); });
     stats.drained = is_drained_;
     stats.paused = paused_;
+    stats.clock_offset = clock_.offset();
     stats.trouble = kafka_trouble_;
     if (!letters_->trouble().empty()) stats.trouble = letters_->trouble();
     if (control_ && !control_->trouble().empty()) stats.trouble = control_->trouble();

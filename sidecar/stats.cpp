@@ -1,5 +1,7 @@
 #include "sidecar/stats.h"
 
+#include <chrono>
+
 #include <nlohmann/json.hpp>
 
 #include "src/telemetry/metrics.h"
@@ -48,6 +50,7 @@ std::string to_json(const Stats& stats) {
     body["joined"] = stats.joined;
     body["paused"] = stats.paused;
     body["drained"] = stats.drained;
+    body["clockOffset"] = std::chrono::duration<double>(stats.clock_offset).count();  // seconds
     body["trouble"] = stats.trouble;
     body["blockedJob"] = stats.blocked_job;
     return body.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -74,6 +77,7 @@ Result<Stats> stats_from_json(std::string_view text) {
         stats.joined = body.at("joined");
         stats.paused = body.at("paused");
         stats.drained = body.at("drained");
+        stats.clock_offset = std::chrono::round<Duration>(std::chrono::duration<double>(body.at("clockOffset")));
         stats.trouble = body.at("trouble");
         stats.blocked_job = body.at("blockedJob");
         return stats;
@@ -102,10 +106,12 @@ std::string to_metrics(const Stats& stats, const std::string& ns, const std::str
     gauge("drover_partitions", "Partitions that this sidecar holds", static_cast<double>(stats.partitions));
     gauge("drover_paused", "1 while nothing is handed over because somebody paused the queue", stats.paused ? 1 : 0);
     gauge("drover_worker_reachable", "1 when the worker's port answers", stats.worker_reachable ? 1 : 0);
+    const auto seconds = [](Duration time) { return std::chrono::duration<double>(time).count(); };
+    gauge("drover_clock_offset_seconds", "The brokers' time, by which jobs are due, less this machine's",
+          seconds(stats.clock_offset));
     for (const auto& [quantile, q] : {std::pair{"0.5", 0.5}, {"0.9", 0.9}, {"0.99", 0.99}}) {
         telemetry::Labels at = labels;
         at["quantile"] = quantile;
-        const auto seconds = [](Duration time) { return std::chrono::duration<double>(time).count(); };
         metrics.gauge("drover_job_duration_seconds", "Time of a try, from hand-over to answer", at)
             .set(seconds(stats.worker_time.quantile(q)));
         metrics.gauge("drover_job_wait_seconds", "Time from the record to its first hand-over", at)

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "src/base/result.h"
+#include "src/base/time.h"
 #include "src/telemetry/latency.h"
 
 namespace drover::sidecar {
@@ -35,6 +36,7 @@ struct Stats {
     bool joined = false;
     bool paused = false;  // nothing is handed over: somebody wants it so, or the control topic is not read yet
     bool drained = false;
+    Duration clock_offset{};  // the time that this sidecar goes by, less its machine's
     std::string trouble;      // with Kafka, "" for none
     std::string blocked_job;  // the job that a whole partition waits for, "" for none
 };

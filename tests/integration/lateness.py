@@ -13,7 +13,6 @@ that of the timers, and the crash loop cost no attempt.
 
 import argparse
 import asyncio
-import datetime
 import json
 import pathlib
 import subprocess
@@ -29,7 +28,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "platform")]
 from kafka_client import KafkaClient, Record, to_line  # noqa: E402
 from kafka_cluster import KafkaCluster  # noqa: E402
 from processes import end_with_parent, orderly_exit, wait_until  # noqa: E402
-from sidecars import Queue  # noqa: E402
+from sidecars import Queue, to_seconds  # noqa: E402
 from worker import Reply, Worker  # noqa: E402
 
 ALLOWED_BEYOND_A_TIMER = 0.250
@@ -38,10 +37,6 @@ STEPS = {1: 2.0, 2: 4.0}  # attempts made: seconds until the next
 
 def quantile(values, q):
     return sorted(values)[min(int(len(values) * q), len(values) - 1)] if values else 0.0
-
-
-def to_seconds(rfc3339):
-    return datetime.datetime.fromisoformat(rfc3339.replace("Z", "+00:00")).timestamp()
 
 
 class Timers:

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from kafka_client import Record
-from sidecars import Queue
+from sidecars import Queue, to_seconds
 from worker import SILENCE, Reply, Worker
 
 # What is answered in turn; the last of them again and again.
@@ -51,10 +51,6 @@ TIMEOUTS = {"timeout then 200": "10s",  # of each try, so the second one has to 
 def from_now(seconds):
     at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def to_seconds(rfc3339):
-    return datetime.datetime.fromisoformat(rfc3339.replace("Z", "+00:00")).timestamp()
 
 
 def record_of(case):
