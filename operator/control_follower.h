@@ -1,47 +1,58 @@
-// Follows the queues' control topics for who pauses them. Room: cli. Owner thread: one, which read() blocks.
+// Follows queues' control topics: who pauses them, and the configuration that their sidecars have. Room: operator.
+// Owner thread: one, which read() blocks.
 #pragma once
 
 #include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "src/base/result.h"
 #include "src/jobqueue/control.h"
-#include "src/jobqueue/resource.h"
 #include "src/kafka/admin.h"
 #include "src/kafka/log_reader.h"
 
-namespace drover::cli {
+namespace drover::operators {
 
-class PauseReader {
+class ControlFollower {
 public:
-    // The topics exist.
-    static Result<std::unique_ptr<PauseReader>> create(const kafka::Settings& settings,
-                                                       const std::vector<jobqueue::JobQueue>& queues);
+    using Ends = std::map<kafka::TopicPartition, kafka::PartitionOffsets>;
 
-    // Whether each queue is paused, in their order, once everything below these ends has been read.
-    // Error: `timeout` after `patience`.
-    Result<std::vector<bool>> read(const std::map<kafka::TopicPartition, kafka::PartitionOffsets>& ends,
-                                   std::chrono::milliseconds patience);
+    // `topics`: about how many there will be. `group`: one that we may describe, where access is limited.
+    static Result<std::unique_ptr<ControlFollower>> create(const kafka::Settings& settings, int topics,
+                                                           const std::string& group);
+
+    // From its beginning. The topic exists. Twice is once.
+    Result<void> follow(const std::string& topic);
+    void forget(const std::string& topic);
+
+    // Until everything below these ends has been read, of the topics that are followed. Error: `timeout` after
+    // `patience`, with Kafka's trouble.
+    Result<void> read(const Ends& ends, std::chrono::milliseconds patience);
+
+    // Of its pauses and its configuration. Null where the topic is not followed.
+    const jobqueue::ControlState* state(const std::string& topic) const;
 
 private:
-    struct Queue {
-        kafka::TopicPartition control;
-        jobqueue::ControlState state;  // of its pauses only
+    struct Topic {
+        kafka::TopicPartition partition;
+        jobqueue::ControlState state;
     };
 
     void take();
-    bool has_read(const std::map<kafka::TopicPartition, kafka::PartitionOffsets>& ends) const;
+    bool has_read(const Ends& ends) const;
 
     kafka::Wakeup wakeup_;
     std::unique_ptr<kafka::Fetcher> fetcher_;
-    std::optional<kafka::LogReader> log_;  // its ids are places in queues_
-    std::vector<Queue> queues_;
+    std::optional<kafka::LogReader> log_;
+    std::map<kafka::Fetcher::Id, Topic> topics_;
+    std::map<std::string, kafka::Fetcher::Id> ids_;
+    kafka::Fetcher::Id next_id_ = 0;
     std::vector<kafka::Fetcher::Id> ready_;
     std::vector<kafka::Record> records_;
     std::string trouble_;  // the last
 };
 
-}  // namespace drover::cli
+}  // namespace drover::operators

@@ -1,11 +1,11 @@
-#include "cli/run/queue_figures.h"
+#include "operator/queue_offsets.h"
 
 #include <algorithm>
 
 #include "operator/core/backlog.h"
 #include "src/jobqueue/commit_metadata.h"
 
-namespace drover::cli {
+namespace drover::operators {
 namespace {
 
 using operator_core::PartitionFigures;
@@ -40,14 +40,17 @@ std::int64_t backlog_below(PartitionFigures figures, const std::map<kafka::Topic
 
 }  // namespace
 
-QueueFigures figures_of(const jobqueue::Topics& topics, const QueueOffsets& look) {
-    QueueFigures sum;
+operator_core::QueueFigures figures_of(const jobqueue::Topics& topics, const QueueOffsets& look) {
+    operator_core::QueueFigures sum;
     for (const auto& [key, offsets] : look.offsets) {
         const bool is_main = key.topic == topics.main;
         const bool is_lane =
             is_main || std::ranges::find(topics.lanes, key.topic, &jobqueue::LaneTopic::topic) != topics.lanes.end();
         const bool is_retry =
             std::ranges::find(topics.retries, key.topic, &jobqueue::RetryTopic::topic) != topics.retries.end();
+        if (key.topic == topics.dead_letters) {
+            sum.dead_letters = sum.dead_letters.value_or(0) + std::max<std::int64_t>(offsets.end - offsets.start, 0);
+        }
         if (!is_lane && !is_retry) continue;
         const Partition partition = partition_of(look, key, offsets);
         const std::int64_t unfinished = operator_core::backlog_of(partition.figures);
@@ -68,16 +71,11 @@ QueueFigures figures_of(const jobqueue::Topics& topics, const QueueOffsets& look
     return sum;
 }
 
-operator_core::Observation observation_of(const QueueFigures* figures, int replicas, std::int64_t in_flight,
-                                          bool paused) {
-    operator_core::Observation seen{.replicas = replicas, .in_flight = in_flight, .paused = paused};
-    if (figures == nullptr) return seen;
-    seen.partitions = figures->partitions;
-    seen.backlog = figures->backlog;
-    seen.end_offsets = figures->end_offsets;
-    seen.busy = figures->busy;
-    seen.retries_due_soon = figures->retries_due_soon;
-    return seen;
+std::vector<std::string> groups_of(const jobqueue::JobQueue& queue, const jobqueue::Topics& topics) {
+    std::vector<std::string> groups;
+    for (const jobqueue::LaneTopic& lane : topics.lanes) groups.push_back(jobqueue::lane_group_of(queue, lane.lane));
+    if (!topics.retries.empty()) groups.push_back(jobqueue::retry_group_of(queue));
+    return groups;
 }
 
-}  // namespace drover::cli
+}  // namespace drover::operators

@@ -10,6 +10,8 @@ namespace drover::cli {
 namespace {
 
 using namespace std::chrono_literals;
+using operator_core::QueueFigures;
+using operators::QueueOffsets;
 
 constexpr auto call_timeout = 5s;
 constexpr auto interval = 500ms;
@@ -77,9 +79,14 @@ Result<int> LagReader::prepare() {
     for (const auto& [topic, count] : *counts) {
         for (int i = 0; i < count; ++i) partitions_.push_back({topic, i});
     }
-    auto pauses = PauseReader::create(settings_, queues_);
-    if (!pauses) return tl::unexpected(pauses.error());
-    pauses_ = std::move(*pauses);
+    auto control = operators::ControlFollower::create(settings_, static_cast<int>(queues_.size()),
+                                                      jobqueue::group_of(queues_.front()));
+    if (!control) return tl::unexpected(control.error());
+    control_ = std::move(*control);
+    for (const jobqueue::JobQueue& queue : queues_) {
+        Result<void> followed = control_->follow(jobqueue::topics_of(queue).control);
+        if (!followed) return tl::unexpected(followed.error());
+    }
     return brokers;
 }
 
@@ -87,8 +94,7 @@ Result<std::vector<QueueFigures>> LagReader::look() {
     const auto all = admin_->offsets(partitions_);
     if (!all) return tl::unexpected(all.error());
     // After the ends: of jobs that were submitted to a paused queue it is known that they have to wait.
-    const auto paused = pauses_->read(*all, call_timeout);
-    if (!paused) return tl::unexpected(paused.error());
+    if (Result<void> read = control_->read(*all, call_timeout); !read) return tl::unexpected(read.error());
     std::vector<QueueFigures> figures;
     for (const jobqueue::JobQueue& queue : queues_) {
         QueueOffsets offsets;
@@ -100,7 +106,7 @@ Result<std::vector<QueueFigures>> LagReader::look() {
         }
         Result<QueueFigures> one = look_at(queue, std::move(offsets));
         if (!one) return tl::unexpected(one.error());
-        one->paused = (*paused)[figures.size()];
+        one->paused = control_->state(topics.control)->paused();
         figures.push_back(std::move(*one));
     }
     return figures;
@@ -108,10 +114,7 @@ Result<std::vector<QueueFigures>> LagReader::look() {
 
 Result<QueueFigures> LagReader::look_at(const jobqueue::JobQueue& queue, QueueOffsets look) {
     const jobqueue::Topics topics = jobqueue::topics_of(queue);
-    std::vector<std::string> groups;
-    for (const jobqueue::LaneTopic& lane : topics.lanes) groups.push_back(jobqueue::lane_group_of(queue, lane.lane));
-    if (!topics.retries.empty()) groups.push_back(jobqueue::retry_group_of(queue));
-    for (const std::string& group : groups) {
+    for (const std::string& group : operators::groups_of(queue, topics)) {
         auto positions = admin_->group_positions(group);
         if (!positions) return tl::unexpected(positions.error());
         look.positions.merge(*positions);
@@ -132,7 +135,7 @@ Result<QueueFigures> LagReader::look_at(const jobqueue::JobQueue& queue, QueueOf
         if (!soon) return tl::unexpected(soon.error());
         look.due_soon.merge(*soon);
     }
-    return figures_of(topics, look);
+    return operators::figures_of(topics, look);
 }
 
 }  // namespace drover::cli

@@ -33,11 +33,11 @@ QueueRunner::QueueRunner(RunPlace& place, jobqueue::JobQueue queue)
 
 // --- scaling
 
-void QueueRunner::observe(const QueueFigures* figures) {
+void QueueRunner::observe(const operator_core::QueueFigures* figures) {
     figures_ = figures ? std::optional(*figures) : std::nullopt;
     const auto in_flight = static_cast<std::int64_t>(stats().in_flight);
     const operator_core::Observation seen =
-        observation_of(figures, wanted_, in_flight, queue_.paused || (figures && figures->paused));
+        operator_core::observation_of(figures, wanted_, in_flight, queue_.paused || (figures && figures->paused));
     operator_core::Decision decision = operator_core::decide(policy_, seen, memory_, now());
     memory_ = std::move(decision.next);
     if (!stopping_) scale_to(decision.replicas);

@@ -1,11 +1,13 @@
-#include "cli/run/queue_figures.h"
+#include "operator/queue_offsets.h"
 
 #include <gtest/gtest.h>
 
 #include "src/jobqueue/commit_metadata.h"
 
-namespace drover::cli {
+namespace drover::operators {
 namespace {
+
+using operator_core::QueueFigures;
 
 const jobqueue::Topics topics{
     .main = "q", .retries = {{"q.retry.2s", std::chrono::seconds(2)}}, .dead_letters = "q.dlq"};
@@ -64,15 +66,21 @@ TEST(QueueFigures, retries_are_all_due_soon_where_no_limit_is_known) {
 
 TEST(QueueFigures, other_topics_do_not_count) {
     QueueOffsets look;
-    look.offsets = {{{"q.dlq", 0}, {0, 10}}, {{"another", 0}, {0, 10}}};
+    look.offsets = {{{"another", 0}, {0, 10}}};
     EXPECT_EQ(figures_of(topics, look), QueueFigures{});
 }
 
+TEST(QueueFigures, dead_letters_are_counted_beside_the_jobs) {
+    QueueOffsets look;
+    look.offsets = {{{"q.dlq", 0}, {3, 10}}, {{"q.dlq", 1}, {0, 0}}};
+    EXPECT_EQ(figures_of(topics, look), (QueueFigures{.dead_letters = 7}));
+}
+
 TEST(QueueFigures, a_look_that_failed_leaves_every_figure_unknown) {
-    const auto seen = observation_of(nullptr, 3, 2, false);
+    const auto seen = operator_core::observation_of(nullptr, 3, 2, false);
     EXPECT_EQ(seen, (operator_core::Observation{.replicas = 3, .in_flight = 2}));
     EXPECT_FALSE(seen.backlog);
 }
 
 }  // namespace
-}  // namespace drover::cli
+}  // namespace drover::operators

@@ -1,0 +1,28 @@
+// How much there is to do in a queue, added up over its partitions. Pure. Room: operator/core.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "operator/core/decide.h"
+
+namespace drover::operator_core {
+
+struct QueueFigures {
+    int partitions = 0;           // of the main topic; 0: it is not there
+    std::int64_t unfinished = 0;  // all jobs that are neither completed nor dead-lettered
+    std::int64_t retrying = 0;    // of these, in retry topics
+    std::int64_t backlog = 0;     // `unfinished` without the retries that are not due
+    std::int64_t retries_due_soon = 0;
+    std::int64_t end_offsets = 0;
+    BusyCounters busy;
+    bool paused = false;                       // by somebody in the control topic
+    std::optional<std::int64_t> dead_letters;  // nothing where nobody looked
+
+    bool operator==(const QueueFigures&) const = default;
+};
+
+// `figures` as decide() wants them; null where they could not be read.
+Observation observation_of(const QueueFigures* figures, int replicas, std::int64_t in_flight, bool paused);
+
+}  // namespace drover::operator_core

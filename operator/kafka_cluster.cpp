@@ -1,0 +1,454 @@
+#include "operator/kafka_cluster.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/post.hpp>
+
+#include "operator/control_follower.h"
+#include "operator/core/topic_plan.h"
+#include "operator/queue_offsets.h"
+#include "src/kafka/admin.h"
+#include "src/kube/owner_calls.h"
+#include "src/telemetry/log.h"
+
+namespace drover::operators {
+namespace {
+
+using namespace std::chrono_literals;
+using operator_core::Finding;
+using operator_core::QueueFigures;
+using Steady = std::chrono::steady_clock;
+
+constexpr auto call_timeout = 5s;
+constexpr auto round_interval = 300ms;
+constexpr auto awake_interval = 500ms;
+constexpr auto idle_interval = 30s;
+constexpr auto prepare_again = 3s;
+constexpr auto keep_house_interval = 60s;
+constexpr auto recommit_interval = 24h;       // Kafka forgets the offsets of an empty group after seven days
+constexpr std::int64_t kept_finished = 1000;  // records of a partition: redelivery is recognised by them
+constexpr int expected_queues = 100;
+constexpr std::size_t most_samples = 256;
+
+Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+
+bool is_outage(const Error& error) {
+    return error.code == Error::Code::unavailable || error.code == Error::Code::timeout;
+}
+
+Finding reachable() { return {Finding::Is::yes, "Reachable", "Kafka answers"}; }
+Finding unreachable(const Error& error) {
+    const char* reason = error.code == Error::Code::unauthorized ? "Unauthorized"
+                         : is_outage(error)                      ? "Unreachable"
+                                                                 : "KafkaRefused";
+    return {Finding::Is::no, reason, error.message};
+}
+
+// When how many jobs had arrived: of a queue's end offsets, added up. Older ones are thinned out.
+class Arrivals {
+public:
+    void add(Time at, std::int64_t ends) {
+        if (!samples_.empty() && ends < samples_.back().ends) samples_.clear();  // the topic was made anew
+        if (!samples_.empty() && samples_.back().ends == ends) return;
+        samples_.push_back({at, ends});
+        if (samples_.size() <= most_samples) return;
+        std::deque<Sample> thinner;
+        for (std::size_t i = 0; i < samples_.size(); ++i) {
+            if (i % 2 == 0 || i + most_samples / 4 >= samples_.size()) thinner.push_back(samples_[i]);
+        }
+        samples_ = std::move(thinner);
+    }
+    // When the oldest of the last `unfinished` ones was there at the latest.
+    std::optional<Time> oldest(std::int64_t unfinished) const {
+        if (unfinished <= 0 || samples_.empty()) return std::nullopt;
+        const std::int64_t number = samples_.back().ends - unfinished;
+        const auto found = std::ranges::upper_bound(samples_, number, {}, &Sample::ends);
+        return found == samples_.end() ? samples_.back().at : found->at;
+    }
+
+private:
+    struct Sample {
+        Time at;
+        std::int64_t ends;
+    };
+    std::deque<Sample> samples_;
+};
+
+}  // namespace
+
+bool QueueView::says_the_same(const QueueView& other) const {
+    return reachable == other.reachable && topics_ready == other.topics_ready && figures == other.figures;
+}
+
+class KafkaCluster::Worker {
+public:
+    Worker(kafka::Settings settings, boost::asio::any_io_executor owner, Listener& listener)
+        : settings_(std::move(settings)),
+          calls_(std::move(owner), listener, alive_),
+          thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+    void wish(const kube::ObjectKey& key, QueueWish wish) {
+        const std::lock_guard lock(mutex_);
+        const auto found = wishes_.find(key);
+        if (found != wishes_.end() && found->second == wish) return;
+        wishes_.insert_or_assign(key, std::move(wish));
+        is_news_ = true;
+        changed_.notify_all();
+    }
+    void forget(const kube::ObjectKey& key) {
+        const std::lock_guard lock(mutex_);
+        is_news_ = wishes_.erase(key) > 0 || is_news_;
+    }
+
+private:
+    struct Queue {
+        QueueWish wish;
+        jobqueue::Topics topics;
+        bool is_prepared = false;                            // its topics are there
+        std::vector<kafka::TopicPartition> partitions;       // of all its topics
+        std::vector<kafka::TopicPartition> watched;          // of those that tell that there is news
+        std::map<kafka::TopicPartition, std::int64_t> ends;  // of the watched
+        Steady::time_point prepare_at, look_at, keep_house_at, recommit_at;
+        Arrivals arrivals;
+        QueueView view;
+        bool is_told = false;
+    };
+    using Queues = std::map<kube::ObjectKey, Queue>;
+    using Entry = Queues::value_type;
+
+    void run(const std::stop_token& stop);
+    void take_wishes();
+    Result<void> round();
+    Result<void> connect();
+    Result<void> prepare(const std::vector<Entry*>& queues);
+    Result<void> prepare_each();
+    Result<std::vector<Entry*>> due_for_a_look();
+    Result<void> look(const std::vector<Entry*>& queues);
+    Result<void> look_at(Entry& entry, const std::map<kafka::TopicPartition, kafka::PartitionOffsets>& all);
+    void keep_house(Entry& entry, const QueueOffsets& seen);
+    void recommit(Entry& entry, const QueueOffsets& seen);
+    void tell(Entry& entry, QueueView view);
+    void tell_trouble(Entry& entry, const Error& error);
+
+    const kafka::Settings settings_;
+    const std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+    const kube::OwnerCalls<Listener> calls_;
+
+    std::mutex mutex_;  // guards the next three
+    std::condition_variable_any changed_;
+    std::map<kube::ObjectKey, QueueWish> wishes_;
+    bool is_news_ = false;
+
+    // Of the thread.
+    Queues queues_;
+    std::unique_ptr<kafka::Admin> admin_;
+    std::unique_ptr<ControlFollower> control_;
+    std::jthread thread_;  // last: it uses all of the above
+};
+
+void KafkaCluster::Worker::run(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+        const auto began = Steady::now();
+        take_wishes();
+        const Result<void> ended = queues_.empty() ? Result<void>{} : round();
+        if (!ended) {
+            for (Entry& entry : queues_) tell_trouble(entry, ended.error());
+        }
+        const auto work = std::chrono::duration_cast<Duration>(Steady::now() - began);
+        calls_.post([work, ok = ended.has_value()](Listener& listener) { listener.round_done(work, ok); });
+        std::unique_lock lock(mutex_);
+        changed_.wait_until(lock, stop, began + round_interval, [this] { return is_news_; });
+    }
+}
+
+void KafkaCluster::Worker::take_wishes() {
+    const std::lock_guard lock(mutex_);
+    if (!is_news_) return;
+    is_news_ = false;
+    std::erase_if(queues_, [this](const Entry& entry) {
+        if (wishes_.contains(entry.first)) return false;
+        if (control_) control_->forget(entry.second.topics.control);
+        return true;
+    });
+    for (const auto& [key, wish] : wishes_) {
+        Queue& queue = queues_[key];
+        if (queue.wish == wish) continue;
+        const bool same_queue = queue.wish.queue && *queue.wish.queue == *wish.queue;
+        queue.wish = wish;
+        queue.look_at = Steady::now();
+        if (same_queue) continue;
+        queue.topics = jobqueue::topics_of(*wish.queue);
+        queue.is_prepared = false;
+        queue.prepare_at = Steady::now();
+    }
+}
+
+Result<void> KafkaCluster::Worker::connect() {
+    if (!admin_) {
+        auto admin = kafka::Admin::connect(settings_, call_timeout);
+        if (!admin) return tl::unexpected(admin.error());
+        admin_ = std::move(*admin);
+    }
+    if (!control_) {
+        auto follower = ControlFollower::create(settings_, expected_queues,
+                                                jobqueue::group_of(*queues_.begin()->second.wish.queue));
+        if (!follower) return tl::unexpected(follower.error());
+        control_ = std::move(*follower);
+    }
+    return {};
+}
+
+Result<void> KafkaCluster::Worker::round() {
+    if (Result<void> connected = connect(); !connected) return connected;
+    if (Result<void> prepared = prepare_each(); !prepared) return prepared;
+    const auto queues = due_for_a_look();
+    if (!queues) return tl::unexpected(queues.error());
+    const Result<void> looked = look(*queues);
+    if (looked || is_outage(looked.error())) return looked;
+    // One queue's refusal is no trouble of the others.
+    for (Entry* entry : *queues) {
+        if (Result<void> alone = look({entry}); !alone) {
+            if (is_outage(alone.error())) return alone;
+            tell_trouble(*entry, alone.error());
+        }
+    }
+    return {};
+}
+
+Result<void> KafkaCluster::Worker::prepare_each() {
+    std::vector<Entry*> queues;
+    for (Entry& entry : queues_) {
+        if (!entry.second.is_prepared && entry.second.prepare_at <= Steady::now()) queues.push_back(&entry);
+    }
+    if (queues.empty()) return {};
+    Result<void> prepared = prepare(queues);
+    if (prepared || is_outage(prepared.error())) return prepared;
+    for (Entry* entry : queues) {
+        prepared = prepare({entry});
+        if (prepared) continue;
+        if (is_outage(prepared.error())) return prepared;
+        entry->second.prepare_at = Steady::now() + prepare_again;
+        QueueView view{.reachable = reachable()};
+        if (prepared.error().code == Error::Code::unauthorized) view.reachable = unreachable(prepared.error());
+        view.topics_ready = {Finding::Is::no, "TopicsNotCreated", prepared.error().message};
+        tell(*entry, std::move(view));
+    }
+    return {};
+}
+
+Result<void> KafkaCluster::Worker::prepare(const std::vector<Entry*>& queues) {
+    const Result<int> brokers = admin_->broker_count();
+    if (!brokers) return tl::unexpected(brokers.error());
+    std::vector<jobqueue::JobQueue> wanted;
+    for (const Entry* entry : queues) wanted.push_back(*entry->second.wish.queue);
+    std::vector<kafka::TopicSpec> specs;
+    std::vector<std::string> names;
+    for (operator_core::TopicPlan& plan : operator_core::topic_plan(wanted, *brokers)) {
+        names.push_back(plan.topic);
+        specs.push_back({std::move(plan.topic), plan.partitions, plan.replication_factor, std::move(plan.config)});
+    }
+    if (Result<void> made = admin_->ensure_topics(specs); !made) return made;
+    const auto counts = admin_->topics(names);
+    if (!counts) return tl::unexpected(counts.error());
+    for (Entry* entry : queues) {
+        Queue& queue = entry->second;
+        queue.partitions.clear();
+        queue.watched.clear();
+        const auto add = [&](const std::string& topic, bool watched) {
+            const auto count = counts->find(topic);
+            for (int i = 0; count != counts->end() && i < count->second; ++i) {
+                queue.partitions.push_back({topic, i});
+                if (watched) queue.watched.push_back({topic, i});
+            }
+        };
+        for (const jobqueue::LaneTopic& lane : queue.topics.lanes) add(lane.topic, true);
+        for (const jobqueue::RetryTopic& retry : queue.topics.retries) add(retry.topic, false);
+        add(queue.topics.dead_letters, false);
+        add(queue.topics.control, true);
+        if (Result<void> followed = control_->follow(queue.topics.control); !followed) return followed;
+        queue.is_prepared = true;
+        queue.look_at = Steady::now();
+    }
+    return {};
+}
+
+// Asks for the ends of those that nothing is expected of.
+Result<std::vector<KafkaCluster::Worker::Entry*>> KafkaCluster::Worker::due_for_a_look() {
+    const auto begin = Steady::now();
+    std::vector<Entry*> due, quiet;
+    std::vector<kafka::TopicPartition> watched;
+    for (Entry& entry : queues_) {
+        Queue& queue = entry.second;
+        if (!queue.is_prepared) continue;
+        if (queue.look_at <= begin) {
+            due.push_back(&entry);
+        } else if (!queue.wish.awake) {
+            quiet.push_back(&entry);
+            watched.insert(watched.end(), queue.watched.begin(), queue.watched.end());
+        }
+    }
+    auto ends = admin_->ends(watched);
+    // A refusal is found out about, and told, by looking at each.
+    if (!ends && is_outage(ends.error())) return tl::unexpected(ends.error());
+    for (Entry* entry : quiet) {
+        const auto moved = [&](const kafka::TopicPartition& partition) {
+            const auto end = ends->find(partition);
+            const auto known = entry->second.ends.find(partition);
+            return end == ends->end() || known == entry->second.ends.end() || end->second != known->second;
+        };
+        if (!ends || std::ranges::any_of(entry->second.watched, moved)) due.push_back(entry);
+    }
+    return due;
+}
+
+Result<void> KafkaCluster::Worker::look(const std::vector<Entry*>& queues) {
+    if (queues.empty()) return {};
+    std::vector<kafka::TopicPartition> partitions;
+    for (const Entry* entry : queues) {
+        partitions.insert(partitions.end(), entry->second.partitions.begin(), entry->second.partitions.end());
+    }
+    const auto all = admin_->offsets(partitions);
+    if (!all) return tl::unexpected(all.error());
+    if (Result<void> read = control_->read(*all, call_timeout); !read) return read;
+    for (Entry* entry : queues) {
+        if (Result<void> looked = look_at(*entry, *all); !looked) return looked;
+    }
+    return {};
+}
+
+Result<void> KafkaCluster::Worker::look_at(Entry& entry,
+                                           const std::map<kafka::TopicPartition, kafka::PartitionOffsets>& all) {
+    Queue& queue = entry.second;
+    const jobqueue::JobQueue& spec = *queue.wish.queue;
+    const auto spread = std::hash<std::string>{}(entry.first.text()) % 1000 * idle_interval / 2000;
+    queue.look_at = Steady::now() + (queue.wish.awake ? Steady::duration(awake_interval) : idle_interval / 2 + spread);
+
+    QueueOffsets seen;
+    for (const kafka::TopicPartition& partition : queue.partitions) {
+        const auto offsets = all.find(partition);
+        if (offsets == all.end()) {
+            queue.is_prepared = false;
+            queue.prepare_at = Steady::now();
+            QueueView view{.reachable = reachable()};
+            view.topics_ready = {Finding::Is::no, "TopicMissing",
+                                 "Topic " + partition.topic + " is not there any more; it is created again"};
+            tell(entry, std::move(view));
+            return {};
+        }
+        seen.offsets.insert(*offsets);
+    }
+    queue.ends.clear();
+    for (const kafka::TopicPartition& partition : queue.watched) {
+        queue.ends.emplace(partition, seen.offsets.at(partition).end);
+    }
+    for (const std::string& group : groups_of(spec, queue.topics)) {
+        auto positions = admin_->group_positions(group);
+        if (!positions) return tl::unexpected(positions.error());
+        seen.positions.merge(*positions);
+    }
+    for (const jobqueue::RetryTopic& retry : queue.topics.retries) {
+        std::vector<kafka::TopicPartition> busy;
+        for (const auto& [key, offsets] : seen.offsets) {
+            const auto position = seen.positions.find(key);
+            const std::int64_t committed = position == seen.positions.end() ? 0 : position->second.offset;
+            if (key.topic == retry.topic && offsets.end > std::max(committed, offsets.start)) busy.push_back(key);
+        }
+        if (busy.empty()) continue;
+        auto due = admin_->offsets_at(busy, now() - retry.step);
+        if (!due) return tl::unexpected(due.error());
+        seen.due.merge(*due);
+        if (spec.scaling.idle_after >= retry.step) continue;  // all of it is due by then
+        auto soon = admin_->offsets_at(busy, now() - retry.step + spec.scaling.idle_after);
+        if (!soon) return tl::unexpected(soon.error());
+        seen.due_soon.merge(*soon);
+    }
+    QueueView view{.reachable = reachable(),
+                   .topics_ready = {Finding::Is::yes, "TopicsExist",
+                                    "Topic " + queue.topics.main + " and those that belong to it are there"},
+                   .figures = figures_of(queue.topics, seen)};
+    const jobqueue::ControlState* control = control_->state(queue.topics.control);
+    view.figures->paused = control != nullptr && control->paused();
+    queue.arrivals.add(now(), view.figures->end_offsets);
+    view.oldest_since = queue.arrivals.oldest(view.figures->unfinished - view.figures->retrying);
+    tell(entry, std::move(view));
+    keep_house(entry, seen);
+    return {};
+}
+
+// Finished records go, but for the last ones. That it fails is no trouble of the queue's: it is tried again.
+void KafkaCluster::Worker::keep_house(Entry& entry, const QueueOffsets& seen) {
+    Queue& queue = entry.second;
+    if (Steady::now() < queue.keep_house_at) return;
+    queue.keep_house_at = Steady::now() + keep_house_interval;
+    std::map<kafka::TopicPartition, std::int64_t> before;
+    for (const auto& [partition, position] : seen.positions) {
+        const auto offsets = seen.offsets.find(partition);
+        if (offsets == seen.offsets.end()) continue;
+        const std::int64_t last = std::min(position.offset, offsets->second.end) - kept_finished;
+        if (last >= offsets->second.start + kept_finished) before.emplace(partition, last);
+    }
+    if (!before.empty()) {
+        if (const Result<void> deleted = admin_->delete_records(before); !deleted) {
+            log::warn("finished records cannot be deleted",
+                      {{"queue", entry.first.text()}, {"error", deleted.error().message}});
+        }
+    }
+    if (!queue.wish.awake) recommit(entry, seen);
+}
+
+void KafkaCluster::Worker::recommit(Entry& entry, const QueueOffsets& seen) {
+    Queue& queue = entry.second;
+    if (Steady::now() < queue.recommit_at) return;
+    queue.recommit_at = Steady::now() + recommit_interval;
+    for (const std::string& group : groups_of(*queue.wish.queue, queue.topics)) {
+        // Read once more: what is written back has to be what is there.
+        const auto positions = admin_->group_positions(group);
+        if (!positions || positions->empty()) continue;
+        std::vector<kafka::Position> again;
+        for (const auto& [partition, position] : *positions) {
+            if (seen.offsets.contains(partition)) again.push_back(position);
+        }
+        const Result<void> set = admin_->set_group_positions(group, again);
+        if (!set && set.error().code != Error::Code::conflict) {  // a group with members keeps its offsets by itself
+            log::warn("an idle group's offsets cannot be committed again",
+                      {{"group", group}, {"error", set.error().message}});
+        }
+    }
+}
+
+void KafkaCluster::Worker::tell(Entry& entry, QueueView view) {
+    Queue& queue = entry.second;
+    const bool same = queue.is_told && view.says_the_same(queue.view);
+    queue.view = std::move(view);
+    if (same) return;
+    queue.is_told = true;
+    calls_.post([key = entry.first, told = queue.view](Listener& listener) { listener.looked(key, told); });
+}
+
+void KafkaCluster::Worker::tell_trouble(Entry& entry, const Error& error) {
+    QueueView view{.reachable = unreachable(error), .topics_ready = entry.second.view.topics_ready};
+    if (view.topics_ready.is == Finding::Is::yes) {
+        view.topics_ready = {Finding::Is::unknown, "KafkaUnreachable", "The topics cannot be looked at"};
+    }
+    entry.second.look_at = Steady::now();
+    tell(entry, std::move(view));
+}
+
+KafkaCluster::KafkaCluster(kafka::Settings settings, boost::asio::any_io_executor owner, Listener& listener)
+    : worker_(std::make_unique<Worker>(std::move(settings), std::move(owner), listener)) {}
+
+KafkaCluster::~KafkaCluster() = default;
+
+void KafkaCluster::wish(const kube::ObjectKey& key, QueueWish wish) { worker_->wish(key, std::move(wish)); }
+
+void KafkaCluster::forget(const kube::ObjectKey& key) { worker_->forget(key); }
+
+}  // namespace drover::operators

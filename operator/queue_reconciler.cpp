@@ -1,0 +1,463 @@
+#include "operator/queue_reconciler.h"
+
+#include <algorithm>
+
+#include "operator/core/kafka_access.h"
+#include "operator/core/queue_figures.h"
+#include "operator/core/scaling_memory.h"
+#include "operator/worker_pods.h"
+#include "src/telemetry/log.h"
+
+namespace drover::operators {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+using operator_core::Decision;
+using operator_core::Facts;
+using operator_core::Finding;
+using Steady = std::chrono::steady_clock;
+
+const kube::Resource secrets{"", "v1", "secrets", "Secret"};
+constexpr const char* finalizer = "drover.dev/queue";
+constexpr auto secret_lasts = 60s;
+constexpr auto applied_lasts = 10min;
+constexpr auto pods_last = 15s;
+constexpr auto pods_that_start_last = 3s;
+constexpr auto status_interval = 15s;  // of mere figures
+constexpr auto busy_interval = 1s;
+
+Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+
+Finding yes(std::string reason, std::string message) {
+    return {Finding::Is::yes, std::move(reason), std::move(message)};
+}
+Finding no(std::string reason, std::string message) { return {Finding::Is::no, std::move(reason), std::move(message)}; }
+
+// Of the objects that we apply.
+kube::Resource resource_of(const json& object) {
+    static const std::map<std::string, std::string> plurals{{"ConfigMap", "configmaps"},
+                                                            {"ServiceAccount", "serviceaccounts"},
+                                                            {"Deployment", "deployments"},
+                                                            {"PodDisruptionBudget", "poddisruptionbudgets"},
+                                                            {"PodMonitor", "podmonitors"}};
+    const std::string api_version = object.at("apiVersion"), kind = object.at("kind");
+    const std::size_t slash = api_version.find('/');
+    const bool core = slash == std::string::npos;
+    return {core ? "" : api_version.substr(0, slash), core ? api_version : api_version.substr(slash + 1),
+            plurals.at(kind), kind};
+}
+
+bool is_on(const jobqueue::JobQueue& queue, const char* annotation) {
+    const auto found = queue.annotations.find(annotation);
+    return found != queue.annotations.end() && found->second == "true";
+}
+
+// What people said by annotation has the last word.
+void heed_annotations(const jobqueue::JobQueue& queue, int current, Decision& decision) {
+    const auto hold = [&](const char* reason, const std::string& why) {
+        decision.message += "; " + why;
+        decision.replicas = current;
+        decision.reason = reason;
+    };
+    if (is_on(queue, "drover.dev/force-active") && decision.replicas == 0 && queue.scaling.max_replicas > 0) {
+        decision.message += "; drover.dev/force-active keeps one";
+        decision.replicas = 1;
+        decision.reason = "ForceActive";
+    }
+    if (decision.replicas < current && is_on(queue, "drover.dev/paused-scale-in")) {
+        hold("ScaleInPaused", "drover.dev/paused-scale-in keeps " + std::to_string(current));
+    }
+    if (decision.replicas > current && is_on(queue, "drover.dev/paused-scale-out")) {
+        hold("ScaleOutPaused", "drover.dev/paused-scale-out keeps " + std::to_string(current));
+    }
+}
+
+// A merge patch that makes `after` of `before`.
+json difference(const json& before, const json& after) {
+    json patch = json::object();
+    for (const auto& [name, value] : after.items()) {
+        const auto old = before.find(name);
+        if (old == before.end() || *old != value) patch[name] = value;
+    }
+    for (const auto& [name, value] : before.items()) {
+        if (!after.contains(name)) patch[name] = nullptr;
+    }
+    return patch;
+}
+
+class Reconcile {
+public:
+    Reconcile(kube::ApiClient& api, const ReconcilerSettings& settings, const QueueInput& input, QueueMemory& memory)
+        : api_(api),
+          settings_(settings),
+          input_(input),
+          memory_(memory),
+          key_(kube::key_of(*input.object)),
+          metadata_(input.object->at("metadata")) {}
+
+    QueueOutcome run() {
+        const Result<void> ended = metadata_.contains("deletionTimestamp") ? let_go() : bring_about();
+        if (!ended) outcome_.failure = ended.error();
+        return std::move(outcome_);
+    }
+
+private:
+    Result<void> bring_about();
+    void read_spec();
+    Result<bool> find_kafka();
+    void decide();
+    Result<void> apply_workload();
+    Result<std::optional<json>> adopted_deployment();
+    Result<void> apply(const json& object, bool is_deployment);
+    Result<void> prepare_scale_in();
+    void look_at_pods();
+    Result<void> write_status();
+    Result<void> let_go();
+    Result<void> set_finalizer(bool wanted);
+    Result<void> may_write() const;
+
+    int current_replicas() const { return deployment_ ? deployment_->value("/spec/replicas"_json_pointer, 0) : 0; }
+    void note(kube::EventNote::Type type, std::string reason, std::string action, std::string text) {
+        outcome_.notes.push_back({type, std::move(reason), std::move(action), std::move(text)});
+    }
+
+    kube::ApiClient& api_;
+    const ReconcilerSettings& settings_;
+    const QueueInput& input_;
+    QueueMemory& memory_;
+    const kube::ObjectKey key_;
+    const json& metadata_;
+    std::optional<json> deployment_;
+    Facts facts_;
+    QueueOutcome outcome_;
+};
+
+Result<void> Reconcile::may_write() const {
+    if (settings_.may_write()) return {};
+    return failure(Error::Code::conflict, "somebody else leads", true);
+}
+
+Result<void> Reconcile::bring_about() {
+    read_spec();
+    facts_.generation = memory_.generation;
+    facts_.spec_valid = memory_.spec_valid;
+    if (!memory_.queue) return write_status();
+    const jobqueue::JobQueue& queue = *memory_.queue;
+    if (Result<void> set = set_finalizer(!queue.target_ref_name.empty()); !set) return set;
+
+    if (input_.deployment) deployment_ = *input_.deployment;
+    const Result<bool> found = find_kafka();
+    if (!found) return tl::unexpected(found.error());
+    if (!*found) return write_status();
+    outcome_.kafka = memory_.kafka;
+    outcome_.wish = {.queue = memory_.queue, .awake = true};
+    if (!input_.view) return {};  // it comes, and with it the next reconcile
+
+    facts_.kafka_reachable = input_.view->reachable;
+    facts_.topics_ready = input_.view->topics_ready;
+    facts_.figures = input_.view->figures;
+    facts_.oldest_since = input_.view->oldest_since;
+    facts_.paused_by_spec = queue.paused;
+    if (!deployment_ && !queue.target_ref_name.empty()) {
+        auto adopted = adopted_deployment();
+        if (!adopted) return tl::unexpected(adopted.error());
+        deployment_ = std::move(*adopted);
+    }
+    decide();
+    const Result<void> applied = apply_workload();
+    facts_.deployment = deployment_;
+    look_at_pods();
+    const Result<void> written = write_status();
+
+    const bool has_workers =
+        current_replicas() > 0 || (deployment_ && deployment_->value("/status/replicas"_json_pointer, 0) > 0);
+    const bool has_work = facts_.figures && facts_.figures->unfinished > 0;
+    outcome_.wish.awake = has_workers || has_work;
+    if (has_workers || has_work) outcome_.again = busy_interval;
+    return applied ? written : applied;
+}
+
+void Reconcile::read_spec() {
+    const std::int64_t generation = metadata_.value("generation", std::int64_t{0});
+    std::string annotations = metadata_.value("annotations", json::object()).dump();
+    if (memory_.generation == generation && memory_.annotations == annotations) return;
+    memory_.generation = generation;
+    memory_.annotations = std::move(annotations);
+    memory_.kafka.reset();
+    json plain{{"apiVersion", input_.object->at("apiVersion")},
+               {"kind", input_.object->at("kind")},
+               {"metadata", {{"name", key_.name}, {"namespace", key_.namespace_name}}},
+               {"spec", input_.object->at("spec")}};
+    for (const char* field : {"labels", "annotations"}) {
+        if (metadata_.contains(field)) plain["metadata"][field] = metadata_.at(field);
+    }
+    jobqueue::ParsedQueues parsed = jobqueue::parse_queues(plain.dump(), "");
+    if (!parsed.problems.empty() || parsed.queues.size() != 1) {
+        std::string text;
+        for (const jobqueue::Problem& problem : parsed.problems) {
+            text += (text.empty() ? "" : "; ") + problem.path + ": " + problem.message;
+        }
+        memory_.queue.reset();
+        memory_.spec_valid = no("InvalidSpec", text);
+        note(kube::EventNote::Type::warning, "InvalidSpec", "ReadSpec", text);
+        return;
+    }
+    parsed.queues.front().source_line = 0;
+    memory_.queue = std::make_shared<const jobqueue::JobQueue>(std::move(parsed.queues.front()));
+    memory_.spec_valid = yes("Valid", "The spec can be acted on");
+}
+
+// False: it may not be asked, and facts_ say why.
+Result<bool> Reconcile::find_kafka() {
+    const jobqueue::JobQueue& queue = *memory_.queue;
+    if (memory_.kafka && (queue.kafka.auth_secret.empty() || Steady::now() < memory_.kafka_until)) return true;
+    const auto refuse = [&](std::string reason, std::string message) {
+        facts_.kafka_reachable = no(std::move(reason), std::move(message));
+        facts_.topics_ready = {Finding::Is::unknown, "KafkaUnknown", "The topics cannot be looked at"};
+        outcome_.again = secret_lasts;
+        return false;
+    };
+    std::optional<json> secret;
+    if (!queue.kafka.auth_secret.empty()) {
+        auto found = api_.get(secrets, {key_.namespace_name, queue.kafka.auth_secret});
+        if (!found) {
+            if (found.error().reason == kube::ApiError::Reason::not_found) {
+                return refuse("SecretNotFound",
+                              "There is no Secret " + queue.kafka.auth_secret + ", which spec.kafka.authSecret names");
+            }
+            if (found.error().reason == kube::ApiError::Reason::forbidden) {
+                return refuse("SecretForbidden", found.error().message);
+            }
+            return tl::unexpected(kube::to_error(found.error()));
+        }
+        secret = std::move(*found);
+    }
+    auto settings = operator_core::kafka_settings_of(queue, secret ? &*secret : nullptr, settings_.allowed_brokers);
+    if (!settings) {
+        memory_.kafka.reset();
+        return refuse(settings.error().code == Error::Code::unauthorized ? "NotAllowed" : "SecretInvalid",
+                      settings.error().message);
+    }
+    memory_.kafka = std::move(*settings);
+    memory_.kafka_until = Steady::now() + secret_lasts;
+    return true;
+}
+
+void Reconcile::decide() {
+    const jobqueue::JobQueue& queue = *memory_.queue;
+    if (!memory_.scaling) {
+        memory_.scaling =
+            operator_core::memory_from(input_.object->value("/status/scalingMemory"_json_pointer, json::object()));
+    }
+    const bool paused = queue.paused || (facts_.figures && facts_.figures->paused);
+    const int current = current_replicas();
+    const auto seen = operator_core::observation_of(facts_.figures ? &*facts_.figures : nullptr, current, 0, paused);
+    Decision decision = operator_core::decide(operator_core::scaling_policy_of(queue), seen, *memory_.scaling, now());
+    heed_annotations(queue, current, decision);
+    memory_.scaling = decision.next;
+    facts_.decision = decision;
+    outcome_.decision = std::move(decision);
+}
+
+Result<std::optional<json>> Reconcile::adopted_deployment() {
+    auto found = api_.get(deployments, {key_.namespace_name, memory_.queue->target_ref_name});
+    if (found) return std::optional<json>(std::move(*found));
+    if (found.error().reason == kube::ApiError::Reason::not_found) return std::optional<json>();
+    return tl::unexpected(kube::to_error(found.error()));
+}
+
+Result<void> Reconcile::apply_workload() {
+    const jobqueue::JobQueue& queue = *memory_.queue;
+    // Workers without topics would only crash; those that run already are better kept as the user wants them.
+    if (!deployment_ && facts_.topics_ready.is != Finding::Is::yes) {
+        facts_.workload_applied = {Finding::Is::unknown, "WaitsForTopics",
+                                   "The workers are made when the topics are there"};
+        return {};
+    }
+    const int current = current_replicas();
+    const int wanted = facts_.decision->replicas;
+    const auto workload = operator_core::workload_of(queue, settings_.installation,
+                                                     {.uid = metadata_.at("uid"),
+                                                      .replicas = wanted,
+                                                      .drain_token = metadata_.at("uid"),
+                                                      .deployment = deployment_});
+    if (!workload) {
+        const bool missing = workload.error().code == Error::Code::not_found;
+        facts_.workload_applied = no(missing ? "DeploymentNotFound" : "InvalidTemplate", workload.error().message);
+        outcome_.again = 5s;
+        return {};
+    }
+    facts_.drain_hook_conflict = workload->drain_hook_conflict;
+    if (deployment_ && wanted < current) {
+        if (Result<void> prepared = prepare_scale_in(); !prepared) return prepared;
+    }
+    if (Steady::now() >= memory_.applied_until) {
+        memory_.applied.clear();
+        memory_.applied_until = Steady::now() + applied_lasts;
+    }
+    const bool existed = deployment_.has_value();
+    for (const json& object : workload->objects) {
+        Result<void> applied = apply(object, object.at("kind") == "Deployment");
+        if (!applied) {
+            facts_.workload_applied = no("ApplyFailed", object.at("kind").get<std::string>() + " " +
+                                                            object.at("metadata").at("name").get<std::string>() + ": " +
+                                                            applied.error().message);
+            // What the API server finds wrong does not mend itself: no need to ask it again and again.
+            if (applied.error().retryable) return applied;
+            note(kube::EventNote::Type::warning, "ApplyFailed", "Apply", facts_.workload_applied.message);
+            outcome_.again = 60s;
+            return {};
+        }
+    }
+    facts_.workload_applied = yes("Applied", "Kubernetes has the workers' objects");
+    if (wanted == current && existed) return {};
+    outcome_.is_scaled = wanted != current;
+    if (outcome_.is_scaled) {
+        const Decision& decision = *facts_.decision;
+        note(kube::EventNote::Type::normal, wanted > current ? "ScaledOut" : "ScaledIn", "Scale",
+             "From " + std::to_string(current) + " to " + std::to_string(wanted) + ": " + decision.message);
+        log::info("scaled", {{"queue", key_.text()},
+                             {"from", current},
+                             {"to", wanted},
+                             {"reason", decision.reason},
+                             {"why", decision.message}});
+    }
+    return {};
+}
+
+Result<void> Reconcile::apply(const json& object, bool is_deployment) {
+    const std::string name =
+        object.at("kind").get<std::string>() + "/" + object.at("metadata").at("name").get<std::string>();
+    const std::size_t hash = std::hash<std::string>{}(object.dump());
+    const auto known = memory_.applied.find(name);
+    bool is_current = known != memory_.applied.end() && known->second == hash;
+    // Somebody else has edited it since: what is ours is made so again.
+    if (is_deployment && is_current) {
+        is_current = deployment_ && deployment_->value("/metadata/generation"_json_pointer, std::int64_t{0}) <=
+                                        memory_.deployment_generation;
+    }
+    if (is_current) return {};
+    if (Result<void> leads = may_write(); !leads) return leads;
+    auto applied = api_.apply(resource_of(object), object, {.field_manager = field_manager, .force = true});
+    if (!applied) return tl::unexpected(kube::to_error(applied.error()));
+    memory_.applied[name] = hash;
+    if (is_deployment) {
+        memory_.deployment_generation = applied->value("/metadata/generation"_json_pointer, std::int64_t{0});
+        deployment_ = std::move(*applied);
+    }
+    return {};
+}
+
+Result<void> Reconcile::prepare_scale_in() {
+    auto reports = look_at_worker_pods(api_, key_);
+    if (!reports) return tl::unexpected(kube::to_error(reports.error()));
+    memory_.pods = std::move(*reports);
+    memory_.pods_until = Steady::now() + pods_last;
+    if (Result<void> leads = may_write(); !leads) return leads;
+    if (auto set = set_deletion_costs(api_, key_.namespace_name, memory_.pods, field_manager); !set) {
+        return tl::unexpected(kube::to_error(set.error()));
+    }
+    return {};
+}
+
+// Their words are for the conditions only, so that they cannot be had is no failure.
+void Reconcile::look_at_pods() {
+    const int wanted = current_replicas();
+    if (wanted == 0) {
+        memory_.pods.clear();
+        return;
+    }
+    if (Steady::now() >= memory_.pods_until) {
+        auto reports = look_at_worker_pods(api_, key_);
+        if (reports) {
+            memory_.pods = std::move(*reports);
+        } else {
+            log::warn("the worker pods cannot be listed", {{"queue", key_.text()}, {"error", reports.error().message}});
+        }
+        const bool start = deployment_->value("/status/readyReplicas"_json_pointer, 0) < wanted;
+        memory_.pods_until = Steady::now() + (start ? pods_that_start_last : pods_last);
+    }
+    facts_.pods = memory_.pods;
+}
+
+Result<void> Reconcile::write_status() {
+    // An invalid queue still has its workers.
+    static const jobqueue::JobQueue nameless;
+    jobqueue::JobQueue named;
+    if (!memory_.queue) {
+        named = nameless;
+        named.name = key_.name;
+    }
+    facts_.deployment = deployment_;
+    const json before = memory_.status ? *memory_.status : input_.object->value("status", json::object());
+    json after = operator_core::status_of(memory_.queue ? *memory_.queue : named, facts_, before, now());
+    const json patch = difference(before, after);
+    if (patch.empty()) {
+        memory_.status = std::move(after);
+        return {};
+    }
+    const bool urgent = !memory_.status || operator_core::is_urgent(before, after);
+    if (!urgent && Steady::now() < memory_.status_at + status_interval) return {};
+    if (Result<void> leads = may_write(); !leads) return leads;
+    const auto written =
+        api_.merge_patch(job_queues, key_, "status", json{{"status", patch}}, {.field_manager = field_manager});
+    if (!written) {
+        if (written.error().reason == kube::ApiError::Reason::not_found) return {};  // deleted meanwhile
+        return tl::unexpected(kube::to_error(written.error()));
+    }
+    memory_.status = std::move(after);
+    memory_.status_at = Steady::now();
+    return {};
+}
+
+// The user's own Deployment goes on without us; what we made goes with its owner.
+Result<void> Reconcile::let_go() {
+    const json finalizers = metadata_.value("finalizers", json::array());
+    if (std::ranges::find(finalizers, json(finalizer)) == finalizers.end()) return {};
+    const std::string name = input_.object->value("/spec/targetRef/name"_json_pointer, "");
+    if (!name.empty()) {
+        if (Result<void> leads = may_write(); !leads) return leads;
+        const auto found = api_.get(deployments, {key_.namespace_name, name});
+        if (!found && found.error().reason != kube::ApiError::Reason::not_found) {
+            return tl::unexpected(kube::to_error(found.error()));
+        }
+        if (found) {
+            const json nothing{{"apiVersion", "apps/v1"},
+                               {"kind", "Deployment"},
+                               {"metadata", {{"name", name}, {"namespace", key_.namespace_name}}}};
+            const auto applied = api_.apply(deployments, nothing, {.field_manager = field_manager, .force = true});
+            if (!applied) return tl::unexpected(kube::to_error(applied.error()));
+        }
+    }
+    return set_finalizer(false);
+}
+
+Result<void> Reconcile::set_finalizer(bool wanted) {
+    json finalizers = metadata_.value("finalizers", json::array());
+    const auto found = std::ranges::find(finalizers, json(finalizer));
+    if ((found != finalizers.end()) == wanted) return {};
+    if (wanted) {
+        finalizers.push_back(finalizer);
+    } else {
+        finalizers.erase(found);
+    }
+    if (Result<void> leads = may_write(); !leads) return leads;
+    const json patch{{"metadata", {{"finalizers", finalizers}, {"resourceVersion", metadata_.at("resourceVersion")}}}};
+    const auto patched = api_.merge_patch(job_queues, key_, "", patch, {.field_manager = field_manager});
+    if (patched || patched.error().reason == kube::ApiError::Reason::not_found) return {};
+    return tl::unexpected(kube::to_error(patched.error()));
+}
+
+}  // namespace
+
+QueueOutcome QueueReconciler::reconcile(const QueueInput& input, QueueMemory& memory) {
+    try {
+        return Reconcile(api_, settings_, input, memory).run();
+    } catch (const json::exception& error) {
+        // A field of another type than Kubernetes has there.
+        return {.failure = Error{Error::Code::invalid, std::string("an object cannot be read: ") + error.what(), true}};
+    }
+}
+
+}  // namespace drover::operators
