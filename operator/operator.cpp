@@ -111,8 +111,7 @@ private:
     bool may_write() const { return !settings_.lease || (elector_ && elector_->leads()); }
 
     kube::Object find(const std::vector<std::unique_ptr<Mirror>>& mirrors, const ObjectKey& key) const;
-    // Under the queue's label, whatever its own name is.
-    kube::Object deployment_of(const ObjectKey& key) const;
+    kube::Object deployment_of(const ObjectKey& key, const json& queue) const;
 
     boost::asio::io_context& io_;
     const OperatorSettings& settings_;
@@ -122,7 +121,6 @@ private:
     kube::EventRecorder events_{controller, settings_.identity};
     kube::WorkQueue work_;
     std::map<ObjectKey, Queue> queues_;
-    std::map<ObjectKey, ObjectKey> deployments_;  // by queue
     std::map<kafka::Settings, std::unique_ptr<Cluster>> clusters_;
     boost::asio::steady_timer timer_{io_};
     std::mt19937_64 random_{std::random_device{}()};
@@ -217,11 +215,6 @@ void Operator::deployment_changed(const kube::Change& change) {
     const auto label = labels.find(std::string(operator_core::queue_label));
     if (label == labels.end() || !label->is_string()) return;
     const ObjectKey queue{change.key.namespace_name, label->get<std::string>()};
-    if (change.after) {
-        deployments_.insert_or_assign(queue, change.key);
-    } else {
-        deployments_.erase(queue);
-    }
     if (!leads_ || !find(queue_mirrors_, queue)) return;
     work_.add(queue, now());
     reconcile_ready();
@@ -277,9 +270,10 @@ kube::Object Operator::find(const std::vector<std::unique_ptr<Mirror>>& mirrors,
     return nullptr;
 }
 
-kube::Object Operator::deployment_of(const ObjectKey& key) const {
-    const auto name = deployments_.find(key);
-    return name == deployments_.end() ? nullptr : find(deployment_mirrors_, name->second);
+kube::Object Operator::deployment_of(const ObjectKey& key, const json& queue) const {
+    const std::string adopted = queue.value("/spec/targetRef/name"_json_pointer, "");
+    return find(deployment_mirrors_,
+                {key.namespace_name, adopted.empty() ? operator_core::workload_name(key.name) : adopted});
 }
 
 void Operator::begin(const ObjectKey& key) {
@@ -290,7 +284,7 @@ void Operator::begin(const ObjectKey& key) {
         return;
     }
     Queue& queue = queues_[key];
-    QueueInput input{.object = object, .deployment = deployment_of(key), .view = queue.view};
+    QueueInput input{.object = object, .deployment = deployment_of(key, *object), .view = queue.view};
     boost::asio::post(pool_, [this, key, input = std::move(input), memory = queue.memory] {
         const auto began = std::chrono::steady_clock::now();
         QueueOutcome outcome = reconciler_->reconcile(input, *memory);
@@ -385,10 +379,10 @@ http::Response Operator::answer(const http::Request& request) {
             each.figures = queue.view->figures;
             each.oldest_since = queue.view->oldest_since;
         }
-        if (const kube::Object deployment = deployment_of(key)) {
-            each.ready = deployment->value("/status/readyReplicas"_json_pointer, 0);
-        }
         if (const kube::Object object = find(queue_mirrors_, key)) {
+            if (const kube::Object deployment = deployment_of(key, *object)) {
+                each.ready = deployment->value("/status/readyReplicas"_json_pointer, 0);
+            }
             for (const json& condition : object->value("/status/conditions"_json_pointer, json::array())) {
                 if (condition.value("type", "") == "Ready") each.is_ready = condition.value("status", "") == "True";
             }

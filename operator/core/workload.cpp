@@ -25,8 +25,6 @@ std::string template_name(const JobQueue& queue) {
     return queue.target_ref_name.empty() ? "spec.worker.template" : "the Deployment " + queue.target_ref_name;
 }
 
-std::string workload_name(const JobQueue& queue) { return "drover-" + queue.name; }
-
 json labels_of(const JobQueue& queue) {
     return {{std::string(queue_label), queue.name},
             {"app.kubernetes.io/name", "drover-worker"},
@@ -107,7 +105,7 @@ json sidecar_container(const JobQueue& queue, const Installation& installation, 
 }
 
 json volumes(const JobQueue& queue) {
-    json all = json::array({{{"name", "drover-config"}, {"configMap", {{"name", workload_name(queue)}}}}});
+    json all = json::array({{{"name", "drover-config"}, {"configMap", {{"name", workload_name(queue.name)}}}}});
     if (!queue.kafka.auth_secret.empty()) {
         all.push_back({{"name", "drover-kafka"}, {"secret", {{"secretName", queue.kafka.auth_secret}}}});
     }
@@ -196,7 +194,7 @@ json whole_template(const JobQueue& queue, json pod_template, const App& app, co
         if (!app.has_hook) container["lifecycle"]["preStop"] = drain_hook(around);
     }
     pod["terminationGracePeriodSeconds"] = grace_period_seconds(queue.delivery, app.grace);
-    if (!pod.contains("serviceAccountName")) pod["serviceAccountName"] = workload_name(queue);
+    if (!pod.contains("serviceAccountName")) pod["serviceAccountName"] = workload_name(queue.name);
     if (!pod.contains("automountServiceAccountToken")) pod["automountServiceAccountToken"] = false;
     return pod_template;
 }
@@ -235,7 +233,7 @@ json selector_of(const JobQueue& queue) { return {{"matchLabels", {{std::string(
 
 // May throw json::exception where a template has a value of another type than Kubernetes has there.
 Result<Workload> render(const JobQueue& queue, const Installation& installation, const Surroundings& around) {
-    const std::string name = workload_name(queue);
+    const std::string name = workload_name(queue.name);
     const std::string config = config_of(queue, around);
     const std::string hash = hash_of(config);
     Workload workload;
@@ -272,11 +270,14 @@ Result<Workload> render(const JobQueue& queue, const Installation& installation,
         if (!app) return tl::unexpected(app.error());
         *app = without_ours(std::move(*app), pod_template);
         workload.drain_hook_conflict = app->has_hook;
-        // It is the user's: no owner reference, and no label that is not ours.
+        // It is the user's: no owner reference, and of labels only that by which the operator watches it.
         deployment = {
             {"apiVersion", "apps/v1"},
             {"kind", "Deployment"},
-            {"metadata", {{"name", queue.target_ref_name}, {"namespace", queue.ns}}},
+            {"metadata",
+             {{"name", queue.target_ref_name},
+              {"namespace", queue.ns},
+              {"labels", {{std::string(queue_label), queue.name}}}}},
             {"spec",
              {{"replicas", around.replicas}, {"template", added_template(queue, *app, installation, around, hash)}}}};
     }
@@ -295,6 +296,8 @@ Result<Workload> render(const JobQueue& queue, const Installation& installation,
 }
 
 }  // namespace
+
+std::string workload_name(std::string_view queue) { return "drover-" + std::string(queue); }
 
 int grace_period_seconds(const jobqueue::DeliverySpec& delivery, int app_seconds) {
     const bool leases = delivery.async_completion || delivery.mode == jobqueue::Mode::pull;

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -23,6 +24,9 @@ namespace drover::operator_core {
 inline constexpr std::string_view queue_label = "drover.dev/queue";
 inline constexpr std::string_view config_annotation = "drover.dev/config";  // of a pod: a hash of what it started with
 inline constexpr int probe_port = 4041;
+
+// Of a queue's own objects.
+std::string workload_name(std::string_view queue);
 
 // What the chart told the operator.
 struct Installation {

@@ -1,4 +1,4 @@
-"""The Kubernetes that the cluster tests share, one start of it for all of them."""
+"""The Kubernetes that the cluster tests share, one start of each for all of them."""
 
 import pathlib
 import sys
@@ -6,16 +6,44 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "platform")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "platform"), str(HERE.parent / "integration")]
 
+from kafka_client import KafkaClient  # noqa: E402
+from kafka_cluster import KafkaCluster  # noqa: E402
 from kubernetes_node import ControlPlane  # noqa: E402
+
+CRD = HERE.parents[1] / "crds" / "jobqueues.drover.dev.yaml"
+
+
+def teach(plane):
+    """JobQueues."""
+    plane.kubectl("apply", "-f", CRD)
+    plane.kubectl("wait", "--for=condition=Established", "--timeout=120s", "-f", CRD)
 
 
 @pytest.fixture(scope="session")
 def control_plane():
     """An API server that knows JobQueues, and nothing that acts on them."""
     with ControlPlane.temporary() as plane:
-        crd = HERE.parents[1] / "crds" / "jobqueues.drover.dev.yaml"
-        plane.kubectl("apply", "-f", crd)
-        plane.kubectl("wait", "--for=condition=Established", "--timeout=120s", "-f", crd)
+        teach(plane)
         yield plane
+
+
+@pytest.fixture(scope="session")
+def plane():
+    """With controllers and a node on which KWOK plays the pods."""
+    with ControlPlane.temporary(fake_nodes=1) as cluster:
+        teach(cluster)
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kafka():
+    """A client of an Apache Kafka that nobody stops."""
+    with KafkaCluster.temporary() as cluster:
+        yield KafkaClient(cluster.bootstrap)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("operators")

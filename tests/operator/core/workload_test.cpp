@@ -171,7 +171,8 @@ TEST(Workload, B1_credentials_are_mounted_and_never_copied) {
 TEST(Workload, B1_an_adopted_deployment_gets_the_sidecar_and_keeps_the_rest) {
     const Workload workload = workload_for(adopting(), with_deployment(parse(mailer)));
     const json deployment = of_kind(workload, "Deployment");
-    EXPECT_EQ(deployment["metadata"], parse(R"({"name": "mailer", "namespace": "shop"})"));
+    EXPECT_EQ(deployment["metadata"],
+              parse(R"({"labels": {"drover.dev/queue": "email"}, "name": "mailer", "namespace": "shop"})"));
     EXPECT_EQ(deployment["spec"]["replicas"], 3);
     EXPECT_FALSE(deployment["spec"].contains("selector"));
     const json pod = pod_of(workload);

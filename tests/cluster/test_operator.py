@@ -1,0 +1,182 @@
+"""The operator on a real API server and a real Kafka. KWOK plays the pods; a sidecar of this machine does their work."""
+
+import time
+
+import pytest
+
+from kafka_client import Record
+from operators import JobQueue, Operator
+from sidecars import Sidecar
+from worker import Worker
+
+
+@pytest.fixture(scope="module")
+def operator(plane, folder):
+    with Operator(plane, folder) as running:
+        yield running
+
+
+@pytest.fixture
+def queue(plane, kafka, operator):
+    made = JobQueue(kafka).apply(plane)
+    operator.wait_for_condition(made, "Ready")
+    yield made
+    made.delete(plane)
+
+
+def jobs(count, prefix="job"):
+    return [Record(b"x", f"{prefix}-{n}".encode(), [("drover-job-id", f"{prefix}-{n}")]) for n in range(count)]
+
+
+def run_sidecar(plane, queue, worker, folder, pod="pod-1"):
+    """With the configuration that its pods would have."""
+    config = queue.sidecar_config(plane)
+    config["delivery"]["port"] = worker.port
+    return Sidecar(config | {"pod": pod, "appPort": 0, "probePort": 0, "probeAddress": "127.0.0.1"}, folder)
+
+
+def test_B1_a_queue_gets_its_topics_and_its_workers_objects(plane, kafka, operator, queue):
+    names = (queue.topic, f"{queue.topic}.retry.2s", f"{queue.topic}.retry.4s", f"{queue.topic}.dlq", f"{queue.topic}.control")
+    offsets = kafka.offsets(*names)
+    assert {name: sum(topic == name for topic, _ in offsets) for name in names} == {
+        names[0]: 3, names[1]: 3, names[2]: 3, names[3]: 3, names[4]: 1}
+    deployment = plane.get("deployment", queue.deployment)
+    assert deployment["spec"]["replicas"] == 0
+    pod = deployment["spec"]["template"]["spec"]
+    assert [each["name"] for each in pod["initContainers"]] == ["drover-sidecar"]
+    assert pod["initContainers"][0]["restartPolicy"] == "Always"
+    for kind in ("deployment", "configmap", "serviceaccount", "poddisruptionbudget"):
+        owner, = plane.get(kind, queue.deployment)["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["name"], owner["controller"]) == ("JobQueue", queue.name, True)
+
+
+def test_B2_replicas_follow_the_backlog_and_go_back_to_zero(plane, kafka, operator, queue, folder):
+    kafka.produce(queue.topic, jobs(300))
+    wanted = operator.wait_for_replicas(queue, lambda count: count > 0, "replicas above 0")
+    assert wanted == 3, "300 jobs at 100 each"
+    with Worker() as worker, run_sidecar(plane, queue, worker, folder) as sidecar:
+        sidecar.wait_for(lambda stats: stats["completed"] == 300, "all jobs")
+        assert operator.wait_for_replicas(queue, lambda count: count == 0, "no replica") == 0
+        sidecar.stop()
+    assert sorted(job.id for job in worker.jobs) == sorted(f"job-{n}" for n in range(300))
+    status = plane.get("jobqueue", queue.name)["status"]
+    assert status["lastDecision"]["reason"] == "Idle"
+    assert status["backlog"] == 0
+
+
+def test_B2_no_more_replicas_than_partitions(plane, kafka, operator, queue):
+    kafka.produce(queue.topic, jobs(5000))
+    assert operator.wait_for_replicas(queue, lambda count: count > 0, "replicas above 0") == 3
+
+
+def test_B8_status_says_what_was_seen_and_decided(plane, kafka, operator, queue):
+    kafka.produce(queue.topic, jobs(7))
+    operator.wait_for_replicas(queue, lambda count: count == 1, "a replica")
+    operator.wait_until(lambda: plane.get("jobqueue", queue.name)["status"].get("readyReplicas") == 1, "a ready replica")
+    found = plane.get("jobqueue", queue.name)
+    status = found["status"]
+    assert status["observedGeneration"] == found["metadata"]["generation"]
+    assert status["selector"] == f"drover.dev/queue={queue.name}"
+    assert status["lastDecision"]["reason"] == "TargetLag"
+    assert "7 jobs unfinished" in status["lastDecision"]["message"]
+    conditions = {each["type"]: (each["status"], each["reason"]) for each in status["conditions"]}
+    assert conditions["Active"] == ("True", "JobsWaiting")
+    assert conditions["KafkaReachable"] == ("True", "Reachable")
+    assert conditions["TopicsReady"] == ("True", "TopicsExist")
+    assert conditions["Paused"] == ("False", "NotPaused")
+    events = plane.get("events", f"--field-selector=involvedObject.name={queue.name}")["items"]
+    assert any(each["reason"] == "ScaledOut" and "From 0 to 1" in each["message"] for each in events)
+    row = plane.kubectl("get", "jobqueue", queue.name).splitlines()[-1].split()
+    assert row[1:4] == ["True", "1", "7"]
+
+
+def test_B9_what_somebody_else_changes_of_ours_is_made_so_again(plane, kafka, operator, queue):
+    plane.kubectl("scale", "deployment", queue.deployment, "--replicas=9")
+    operator.wait_for_replicas(queue, lambda count: count == 0, "the decided scale")
+    # What is not ours stays.
+    plane.kubectl("label", "deployment", queue.deployment, "team=mail")
+    plane.kubectl("set", "image", f"deployment/{queue.deployment}", "drover-sidecar=somebody/else:2")
+    operator.wait_until(lambda: plane.get("deployment", queue.deployment)["spec"]["template"]["spec"]["initContainers"][0]
+                        ["image"].startswith("drover.test/"), "our image")
+    assert plane.get("deployment", queue.deployment)["metadata"]["labels"]["team"] == "mail"
+    plane.kubectl("delete", "deployment", queue.deployment)
+    operator.wait_until(lambda: queue.replicas(plane) == 0, "another Deployment")
+
+
+def test_B10_annotations_hold_the_scale_and_force_one(plane, kafka, operator, queue):
+    queue.annotate(plane, "drover.dev/paused-scale-out", "true")
+    operator.wait_until(lambda: operator.metrics(), "metrics")
+    kafka.produce(queue.topic, jobs(3))
+    operator.wait_until(lambda: plane.get("jobqueue", queue.name)["status"]["lastDecision"]["reason"] == "ScaleOutPaused",
+                        "a decision to hold")
+    assert queue.replicas(plane) == 0
+    queue.annotate(plane, "drover.dev/paused-scale-out", None)
+    operator.wait_for_replicas(queue, lambda count: count == 1, "a replica")
+    other = JobQueue(kafka, annotations={"drover.dev/force-active": "true"}).apply(plane)
+    operator.wait_for_replicas(other, lambda count: count == 1, "a replica by force")
+    other.delete(plane)
+
+
+def test_B5_a_topic_deleted_by_hand_is_made_again(plane, kafka, operator, queue):
+    kafka.delete(f"{queue.topic}.dlq")
+    operator.wait_until(lambda: len(kafka.offsets(f"{queue.topic}.dlq")) == 3, "the topic", 90)
+    operator.wait_for_condition(queue, "TopicsReady")
+
+
+def test_B12_a_changed_template_is_a_rollout(plane, kafka, operator, queue):
+    queue.patch(plane, spec={"worker": {"template": {"spec": {"containers": [{"name": "app", "image": "drover.test/other:2"}]}}}})
+    operator.wait_until(lambda: plane.get("deployment", queue.deployment)["spec"]["template"]["spec"]["containers"][0]["image"]
+                        == "drover.test/other:2", "the new image")
+
+
+def test_B1_a_deleted_queue_takes_its_objects_along_and_leaves_its_topics(plane, kafka, operator):
+    queue = JobQueue(kafka).apply(plane)
+    operator.wait_for_condition(queue, "Ready")
+    queue.delete(plane)
+    operator.wait_until(lambda: queue.replicas(plane) is None, "end of the Deployment", 90)
+    assert len(kafka.offsets(queue.topic)) == 3
+
+
+def test_B1_a_deployment_is_adopted_and_let_go(plane, kafka, operator):
+    labels = {"app": "mailer"}
+    plane.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "mailer", "namespace": "default"},
+                 "spec": {"replicas": 2, "selector": {"matchLabels": labels},
+                          "template": {"metadata": {"labels": labels},
+                                       "spec": {"containers": [{"name": "main", "image": "drover.test/mailer:1"}]}}}})
+    queue = JobQueue(kafka, targetRef={"kind": "Deployment", "name": "mailer"}).apply(plane)
+    operator.wait_for_condition(queue, "Ready")
+    operator.wait_for_replicas(queue, lambda count: count == 0, "no replica")
+    adopted = plane.get("deployment", "mailer")
+    pod = adopted["spec"]["template"]["spec"]
+    assert [each["name"] for each in pod["initContainers"]] == ["drover-sidecar"]
+    assert [each["image"] for each in pod["containers"]] == ["drover.test/mailer:1"]
+    assert "ownerReferences" not in adopted["metadata"]
+    queue.delete(plane)
+
+    def is_alone():
+        spec = plane.get("deployment", "mailer")["spec"]["template"]["spec"]
+        return "initContainers" not in spec and spec["containers"][0]["image"] == "drover.test/mailer:1"
+    operator.wait_until(is_alone, "the Deployment as it was")
+    operator.wait_until(lambda: not plane.get("jobqueues", f"--field-selector=metadata.name={queue.name}")["items"],
+                        "end of the JobQueue")
+
+
+def test_B8_a_deployment_that_is_not_there_is_named_and_waited_for(plane, kafka, operator):
+    queue = JobQueue(kafka, targetRef={"kind": "Deployment", "name": "late"}).apply(plane)
+    condition = operator.wait_for_condition(queue, "Ready", "False", "DeploymentNotFound")
+    assert "late" in condition["message"]
+    labels = {"app": "late"}
+    plane.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "late", "namespace": "default"},
+                 "spec": {"selector": {"matchLabels": labels},
+                          "template": {"metadata": {"labels": labels},
+                                       "spec": {"containers": [{"name": "main", "image": "drover.test/late:1"}]}}}})
+    operator.wait_for_condition(queue, "Ready")
+    queue.delete(plane)
+
+
+def test_B4_the_first_job_of_an_idle_queue_is_answered_within_seconds(plane, kafka, operator, queue):
+    """How fast is the benchmark's matter; that it does not take one of KEDA's intervals is ours."""
+    begin = time.monotonic()
+    kafka.produce(queue.topic, jobs(1))
+    operator.wait_for_replicas(queue, lambda count: count == 1, "a replica", 20)
+    print(f"from before the first job to one replica: {time.monotonic() - begin:.2f} s")
