@@ -35,6 +35,10 @@ using kube::ObjectKey;
 using nlohmann::json;
 
 constexpr std::size_t reconcile_threads = 4;
+// A dead leader's successor acts within 15 s.
+constexpr auto lease_duration = 10s;
+constexpr auto renew_deadline = 6s;
+constexpr auto lease_retry_period = 1500ms;
 constexpr auto lease_request_timeout = 4s;  // below the renew deadline
 constexpr const char* controller = "drover.dev/operator";
 
@@ -162,7 +166,10 @@ Result<void> Operator::start() {
     }
     kube::LeaderElector::Listener& listener = *this;
     elector_ = std::make_unique<kube::LeaderElector>(*lease_api_, *settings_.lease,
-                                                     kube::ElectionSettings{.identity = settings_.identity},
+                                                     kube::ElectionSettings{.identity = settings_.identity,
+                                                                            .lease_duration = lease_duration,
+                                                                            .renew_deadline = renew_deadline,
+                                                                            .retry_period = lease_retry_period},
                                                      io_.get_executor(), listener);
     return {};
 }

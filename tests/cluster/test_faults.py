@@ -1,0 +1,146 @@
+"""What goes wrong around the operator: its Kafka, its leader, its API server, and what people write."""
+
+import datetime
+import signal
+import time
+
+import pytest
+
+from kafka_client import KafkaClient, Record
+from kafka_cluster import KafkaCluster
+from operators import JobQueue, Operator
+
+
+def jobs(count):
+    return [Record(b"x", f"{n}".encode(), [("drover-job-id", f"{n}")]) for n in range(count)]
+
+
+def admin_kubeconfig(plane, name):
+    """Of a ServiceAccount of its own, so that the audit log tells who wrote."""
+    plane.kubectl("create", "serviceaccount", name)
+    plane.kubectl("create", "clusterrolebinding", name, "--clusterrole=cluster-admin", f"--serviceaccount=default:{name}")
+    return plane.service_account_kubeconfig("default", name)
+
+
+def writes_of(plane, account):
+    """When which writes of this ServiceAccount came to the API server, but for those about its lease."""
+    found = []
+    for event in plane.audit():
+        if event["user"]["username"] == f"system:serviceaccount:default:{account}" and event["verb"] not in ("get", "list", "watch"):
+            if event["objectRef"]["resource"] != "leases":
+                at = datetime.datetime.fromisoformat(event["requestReceivedTimestamp"].replace("Z", "+00:00"))
+                found.append((at.timestamp(), event["verb"], event["objectRef"]["resource"]))
+    return found
+
+
+def test_B6_a_broker_outage_changes_no_scale_and_is_said(plane, folder):
+    with KafkaCluster.temporary() as cluster, Operator(plane, folder) as operator:
+        kafka = KafkaClient(cluster.bootstrap)
+        queue = JobQueue(kafka, scaling={"idleAfter": "2s", "maxReplicas": 10}).apply(plane)
+        operator.wait_for_condition(queue, "Ready")
+        kafka.produce(queue.topic, jobs(200))
+        operator.wait_for_replicas(queue, lambda count: count == 2, "two replicas")
+        cluster.kill_all()
+        operator.wait_for_condition(queue, "KafkaReachable", "False")
+        held_until = time.monotonic() + 15
+        while time.monotonic() < held_until:  # for longer than idleAfter
+            assert queue.replicas(plane) == 2
+            time.sleep(0.5)
+        assert plane.get("jobqueue", queue.name)["status"]["lastDecision"]["reason"] == "FiguresUnknown"
+        # A new operator knows no more, and holds as well.
+        operator.stop()
+        with Operator(plane, folder) as successor:
+            successor.wait_for_log("leading")
+            held_until = time.monotonic() + 8
+            while time.monotonic() < held_until:
+                assert queue.replicas(plane) == 2
+                time.sleep(0.5)
+            cluster.start()
+            back = time.monotonic()
+            successor.wait_for_condition(queue, "KafkaReachable")
+            print(f"seen {time.monotonic() - back:.1f} s after Kafka was back")
+            queue.delete(plane)
+            successor.stop()
+
+
+def test_B9_a_standby_takes_over_from_a_killed_leader(plane, kafka, folder):
+    lease = "default/killed"
+    with Operator(plane, folder, lease=lease) as leader:
+        leader.wait_for_log("leading")
+        with Operator(plane, folder, lease=lease) as standby:
+            standby.wait_until(lambda: standby.get("/readyz")[0] == 200, "readiness of the standby")
+            assert standby.metrics()["drover_operator_leading"] == 0
+            leader.kill()
+            killed = time.monotonic()
+            queue = JobQueue(kafka).apply(plane)
+            standby.wait_for_condition(queue, "Ready")
+            took = time.monotonic() - killed
+            print(f"the standby had made the queue ready {took:.1f} s after the leader's death")
+            # An orderly end gives the lease away at once.
+            standby.stop()
+            with Operator(plane, folder, lease=lease) as third:
+                begin = time.monotonic()
+                third.wait_for_log("leading")
+                assert time.monotonic() - begin < 9, "it waited for a lease that was given away"
+                queue.delete(plane)
+                third.stop()
+
+
+def test_B9_a_leader_that_was_frozen_writes_nothing_when_it_wakes(plane, kafka, folder):
+    lease = "default/frozen"
+    names = ("frozen-one", "frozen-two")
+    one, two = (Operator(plane, folder, lease=lease, kubeconfig=admin_kubeconfig(plane, name)) for name in names)
+    with one, two:
+        leader, standby = one, two
+        leader.wait_until(lambda: any("leading" == line["message"] for line in leader.log() + standby.log()), "leader")
+        if any(line["message"] == "leading" for line in standby.log()):
+            leader, standby, names = standby, leader, names[::-1]
+        queue = JobQueue(kafka).apply(plane)
+        leader.wait_for_condition(queue, "Ready")
+        leader.send(signal.SIGSTOP)
+        frozen = time.time()
+        standby.wait_for_log("leading")
+        # Work for both: what the frozen one would like to do.
+        kafka.produce(queue.topic, jobs(150))
+        standby.wait_for_replicas(queue, lambda count: count == 2, "two replicas")
+        time.sleep(max(0.0, frozen + 20 - time.time()))
+        leader.send(signal.SIGCONT)
+        leader.wait_for_log("leading no more")
+        plane.kubectl("scale", "deployment", queue.deployment, "--replicas=1")
+        standby.wait_for_replicas(queue, lambda count: count == 2, "two replicas again")
+        late = [write for write in writes_of(plane, names[0]) if write[0] > frozen + 1]
+        assert len(late) <= 1, late
+        assert [write for write in writes_of(plane, names[1]) if write[0] > frozen], "the standby wrote"
+        queue.delete(plane)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_D5_brokers_that_are_not_allowed_are_never_asked(plane, kafka, folder, allowed):
+    with Operator(plane, folder, "--allow-kafka", kafka.bootstrap if allowed else "elsewhere:9092") as operator:
+        queue = JobQueue(kafka).apply(plane)
+        if allowed:
+            operator.wait_for_condition(queue, "Ready")
+        else:
+            condition = operator.wait_for_condition(queue, "KafkaReachable", "False", "NotAllowed")
+            assert kafka.bootstrap in condition["message"]
+            assert queue.replicas(plane) is None
+        queue.delete(plane)
+        operator.stop()
+
+
+def test_D5_a_secret_is_taken_from_the_queues_own_namespace_only(plane, kafka, folder):
+    plane.kubectl("create", "namespace", "other")
+    plane.kubectl("-n", "other", "create", "secret", "generic", "client", "--from-literal=client.id=other")
+    with Operator(plane, folder) as operator:
+        queue = JobQueue(kafka, kafka={"authSecret": "client"}).apply(plane)
+        condition = operator.wait_for_condition(queue, "KafkaReachable", "False", "SecretNotFound")
+        assert "client" in condition["message"]
+        plane.kubectl("create", "secret", "generic", "client", "--from-literal=ssl.ca.location=/etc/passwd")
+        queue.annotate(plane, "look", "again")
+        operator.wait_for_condition(queue, "KafkaReachable", "False", "NotAllowed")
+        plane.kubectl("delete", "secret", "client")
+        plane.kubectl("create", "secret", "generic", "client", "--from-literal=client.id=ours")
+        queue.annotate(plane, "look", "once more")
+        operator.wait_for_condition(queue, "Ready")
+        queue.delete(plane)
+        operator.stop()
