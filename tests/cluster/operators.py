@@ -114,12 +114,12 @@ class Operator:
 class JobQueue:
     """A manifest under a name of its own. `spec` is laid over one that is small and quick."""
 
-    def __init__(self, kafka, namespace="default", name=None, annotations=None, labels=None, **spec):
-        self.kafka = kafka
+    def __init__(self, client, namespace="default", name=None, annotations=None, labels=None, **spec):
+        self.kafka = client
         self.namespace = namespace
         self.name = name or f"queue{next(_numbers)}"
         container = {"name": "app", "image": WORKER_IMAGE, "ports": [{"containerPort": 8080}]}
-        parts = {"kafka": {"bootstrapServers": kafka.bootstrap, "partitions": 3, "replicationFactor": 1},
+        parts = {"kafka": {"bootstrapServers": client.bootstrap, "partitions": 3, "replicationFactor": 1},
                  "delivery": {"concurrency": 1}, "retry": {"initial": "2s", "maxDelay": "4s"},
                  "scaling": {"idleAfter": "5s", "maxReplicas": 10}}
         if "targetRef" not in spec:
