@@ -123,6 +123,8 @@ private:
     };
     using Queues = std::map<kube::ObjectKey, Queue>;
     using Entry = Queues::value_type;
+    using Offsets = std::map<kafka::TopicPartition, kafka::PartitionOffsets>;
+    using GroupPositions = std::map<std::string, kafka::Admin::Positions>;
 
     void run(const std::stop_token& stop);
     void take_wishes();
@@ -132,7 +134,7 @@ private:
     Result<void> prepare_each();
     Result<std::vector<Entry*>> due_for_a_look();
     Result<void> look(const std::vector<Entry*>& queues);
-    Result<void> look_at(Entry& entry, const std::map<kafka::TopicPartition, kafka::PartitionOffsets>& all);
+    Result<void> look_at(Entry& entry, const Offsets& all, const GroupPositions& positions);
     void keep_house(Entry& entry, const QueueOffsets& seen);
     void recommit(Entry& entry, const QueueOffsets& seen);
     void tell(Entry& entry, QueueView view);
@@ -318,14 +320,21 @@ Result<void> KafkaCluster::Worker::look(const std::vector<Entry*>& queues) {
     const auto all = admin_->offsets(partitions);
     if (!all) return tl::unexpected(all.error());
     if (Result<void> read = control_->read(*all, call_timeout); !read) return read;
+    std::vector<std::string> groups;
+    for (const Entry* entry : queues) {
+        for (std::string& group : groups_of(*entry->second.wish.queue, entry->second.topics)) {
+            groups.push_back(std::move(group));
+        }
+    }
+    const auto positions = admin_->group_positions(groups);
+    if (!positions) return tl::unexpected(positions.error());
     for (Entry* entry : queues) {
-        if (Result<void> looked = look_at(*entry, *all); !looked) return looked;
+        if (Result<void> looked = look_at(*entry, *all, *positions); !looked) return looked;
     }
     return {};
 }
 
-Result<void> KafkaCluster::Worker::look_at(Entry& entry,
-                                           const std::map<kafka::TopicPartition, kafka::PartitionOffsets>& all) {
+Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, const GroupPositions& positions) {
     Queue& queue = entry.second;
     const jobqueue::JobQueue& spec = *queue.wish.queue;
     const auto spread = std::hash<std::string>{}(entry.first.text()) % 1000 * idle_interval / 2000;
@@ -350,9 +359,8 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry,
         queue.ends.emplace(partition, seen.offsets.at(partition).end);
     }
     for (const std::string& group : groups_of(spec, queue.topics)) {
-        auto positions = admin_->group_positions(group);
-        if (!positions) return tl::unexpected(positions.error());
-        seen.positions.merge(*positions);
+        const auto& of_group = positions.at(group);
+        seen.positions.insert(of_group.begin(), of_group.end());
     }
     for (const jobqueue::RetryTopic& retry : queue.topics.retries) {
         std::vector<kafka::TopicPartition> busy;

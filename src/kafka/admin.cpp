@@ -207,27 +207,53 @@ public:
         return found;
     }
 
-    Result<std::map<TopicPartition, Position>> group_positions(const std::string& group) override {
+    Result<Positions> group_positions(const std::string& group) override {
         const ListGroupOffsets request(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), nullptr));
         auto* raw = request.get();
         auto answer = ask_coordinator(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, "positions of " + group,
                                       [&](const auto* options, auto* queue) {
                                           rd_kafka_ListConsumerGroupOffsets(client_.get(), &raw, 1, options, queue);
                                       });
-        std::map<TopicPartition, Position> positions;
         // To Kafka a group that never was has no positions; to the embedded broker it is an error.
-        if (!answer && answer.error().code == Error::Code::not_found) return positions;
+        if (!answer && answer.error().code == Error::Code::not_found) return Positions();
         if (!answer) return tl::unexpected(answer.error());
-        std::size_t count = 0;
-        const auto** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-            rd_kafka_event_ListConsumerGroupOffsets_result(answer->get()), &count);
-        auto ok = for_each_partition({groups, count}, [&](const rd_kafka_topic_partition_t& entry) {
-            if (entry.offset < 0) return;
-            positions.emplace(partition_of(entry),
-                              Position{partition_of(entry), entry.offset, std::string(metadata_of(entry))});
-        });
-        if (!ok) return tl::unexpected(ok.error());
-        return positions;
+        return positions_in(*answer->get());
+    }
+
+    Result<std::map<std::string, Positions>> group_positions(const std::vector<std::string>& groups) override {
+        const Queue queue(rd_kafka_queue_new(client_.get()));
+        std::vector<ListGroupOffsets> requests;
+        for (std::size_t i = 0; i < groups.size(); ++i) {
+            const AdminOptions options(
+                rd_kafka_AdminOptions_new(client_.get(), RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS));
+            auto set = set_options(*options, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+            if (!set) return tl::unexpected(set.error());
+            // NOLINTNEXTLINE(performance-no-int-to-ptr): a number, which comes back with the answer
+            rd_kafka_AdminOptions_set_opaque(options.get(), reinterpret_cast<void*>(i));
+            requests.emplace_back(rd_kafka_ListConsumerGroupOffsets_new(groups[i].c_str(), nullptr));
+            auto* raw = requests.back().get();
+            rd_kafka_ListConsumerGroupOffsets(client_.get(), &raw, 1, options.get(), queue.get());
+        }
+        std::map<std::string, Positions> found;
+        const auto deadline = Clock::now() + timeout_;
+        for (std::size_t answered = 0; answered < groups.size(); ++answered) {
+            const auto left = std::max(std::chrono::ceil<milliseconds>(deadline - Clock::now()), milliseconds(0));
+            const Event event(rd_kafka_queue_poll(queue.get(), static_cast<int>(left.count())));
+            if (!event) return timed_out("positions of " + std::to_string(groups.size()) + " groups");
+            if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR || group_error(*event.get())) continue;
+            auto positions = positions_in(*event.get());
+            if (!positions) return tl::unexpected(positions.error());
+            found.emplace(groups[reinterpret_cast<std::uintptr_t>(rd_kafka_event_opaque(event.get()))],
+                          std::move(*positions));
+        }
+        // Whatever stood in the way of the others is got over, or told, by asking for each alone.
+        for (const std::string& group : groups) {
+            if (found.contains(group)) continue;
+            auto positions = group_positions(group);
+            if (!positions) return tl::unexpected(positions.error());
+            found.emplace(group, std::move(*positions));
+        }
+        return found;
     }
 
     Result<void> set_group_positions(const std::string& group, const std::vector<Position>& positions) override {
@@ -285,6 +311,20 @@ public:
     }
 
 private:
+    static Result<Positions> positions_in(rd_kafka_event_t& event) {
+        Positions positions;
+        std::size_t count = 0;
+        const auto** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+            rd_kafka_event_ListConsumerGroupOffsets_result(&event), &count);
+        auto ok = for_each_partition({groups, count}, [&](const rd_kafka_topic_partition_t& entry) {
+            if (entry.offset < 0) return;
+            positions.emplace(partition_of(entry),
+                              Position{partition_of(entry), entry.offset, std::string(metadata_of(entry))});
+        });
+        if (!ok) return tl::unexpected(ok.error());
+        return positions;
+    }
+
     // Sends a request and waits for its answer.
     template <class Send>
     Result<Event> ask(rd_kafka_admin_op_t operation, const std::string& what, Send send) {

@@ -51,7 +51,10 @@ public:
     virtual Result<std::map<TopicPartition, std::int64_t>> offsets_at(const std::vector<TopicPartition>& partitions,
                                                                       Time time) = 0;
     // What a group committed, metadata included. Partitions without a commit are absent.
-    virtual Result<std::map<TopicPartition, Position>> group_positions(const std::string& group) = 0;
+    using Positions = std::map<TopicPartition, Position>;
+    virtual Result<Positions> group_positions(const std::string& group) = 0;
+    // Of several groups, asked for at the same time.
+    virtual Result<std::map<std::string, Positions>> group_positions(const std::vector<std::string>& groups) = 0;
     // Of a group without members; else a `conflict`.
     virtual Result<void> set_group_positions(const std::string& group, const std::vector<Position>& positions) = 0;
     // Below the start there is nothing to do; past the end is `invalid`, and nothing of that partition is deleted.

@@ -76,6 +76,13 @@ TEST(Admin, A2_positions_of_an_empty_group_are_written_and_read_with_their_metad
     EXPECT_EQ(read.at({topic, 0}).metadata, metadata);
     EXPECT_EQ(read.at({topic, 2}).offset, 22);
     EXPECT_EQ(read.at({topic, 2}).metadata, "");
+
+    const auto never = unique("group");
+    const auto several = must(admin().group_positions(std::vector{never, group}));
+    ASSERT_EQ(several.size(), 2U);
+    EXPECT_TRUE(several.at(never).empty());
+    EXPECT_EQ(several.at(group).at({topic, 0}).metadata, metadata);
+    EXPECT_EQ(several.at(group).size(), 2U);
 }
 
 TEST(Admin, positions_of_a_group_with_members_are_not_to_be_changed) {
