@@ -19,6 +19,7 @@ void add_cancel_command(CLI::App& app, Chosen& chosen);
 void add_dead_commands(CLI::App& app, Chosen& chosen);     // dead list, show, redrive
 void add_redrive_command(CLI::App& dead, Chosen& chosen);  // of these
 void add_validate_command(CLI::App& app, Chosen& chosen);
+void add_probe_command(CLI::App& app, Chosen& chosen);
 void add_operator_command(CLI::App& app, Chosen& chosen);
 void add_sidecar_command(CLI::App& app, Chosen& chosen);
 

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
     drover::cli::add_cancel_command(app, chosen);
     drover::cli::add_dead_commands(app, chosen);
     drover::cli::add_validate_command(app, chosen);
+    drover::cli::add_probe_command(app, chosen);
     drover::cli::add_operator_command(app, chosen);
     drover::cli::add_sidecar_command(app, chosen);
     try {
