@@ -52,12 +52,19 @@ run-feeds: build # two queues in a row: feeds are fetched, their items summarise
 run-tasks: build # a task service that answers at once and is asked by task id, see examples/tasks
 	@DROVER=$(RELEASE)/bin/drover examples/tasks/run.sh
 
+.PHONY: image
+image: build # Drover's image as an archive, build/drover-image.tar, made without a container engine
+	@$(PYTHON) tests/platform/container_image.py $(RELEASE)/bin/drover drover:$$($(RELEASE)/bin/drover --version | cut -d' ' -f2) \
+	  build/drover-image.tar
+	@echo "build/drover-image.tar: podman load, or ctr --namespace k8s.io images import"
+
 # --- checking ---
 
 .PHONY: deps-tests
 deps-tests: deps
 	@deps/debian.sh --tests
 	@deps/kafka.sh >/dev/null
+	@deps/kubernetes.sh helm >/dev/null
 
 .PHONY: test
 test: deps-tests $(DEV)/build.ninja # all tests, on the embedded broker and on Apache Kafka; reports in build/reports

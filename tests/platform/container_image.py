@@ -1,6 +1,9 @@
+#!/usr/bin/env python3
 """Container images from local folders, without a registry and without a daemon: OCI archives of one layer.
 
     pack(folder, "drover.test/worker:1", archive, Entrypoint=["/worker"], User="65532")
+
+    container_image.py DROVER NAME ARCHIVE   Drover's own image, of a built drover, as the Containerfile has it
 """
 
 import hashlib
@@ -11,7 +14,11 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def pack(folder, name, archive, **config):
@@ -55,6 +62,14 @@ def copy_program(program, root):
         shutil.copy(path, target)
 
 
+def collect_drover(program, folder):
+    """Puts the files of Drover's image into the new folder; returns the image's configuration."""
+    subprocess.run([ROOT / "image" / "collect.sh", program, folder], check=True)
+    last_stage = re.split(r"^FROM ", (ROOT / "Containerfile").read_text(), flags=re.MULTILINE)[-1]
+    said = dict(re.findall(r"^(USER|ENTRYPOINT) (.+)$", last_stage, flags=re.MULTILINE))
+    return {"User": said["USER"], "Entrypoint": json.loads(said["ENTRYPOINT"])}
+
+
 def _of_root(entry):
     entry.uid = entry.gid = entry.mtime = 0
     entry.uname = entry.gname = ""
@@ -63,3 +78,14 @@ def _of_root(entry):
 
 def _json(value):
     return json.dumps(value).encode()
+
+
+def main():
+    program, name, archive = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        config = collect_drover(program, f"{folder}/image")
+        pack(f"{folder}/image", name, archive, **config)
+
+
+if __name__ == "__main__":
+    main()
