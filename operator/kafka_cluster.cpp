@@ -128,7 +128,7 @@ private:
 
     void run(const std::stop_token& stop);
     void take_wishes();
-    Result<void> round();
+    Result<std::size_t> round();  // how many queues were looked at
     Result<void> connect();
     Result<void> prepare(const std::vector<Entry*>& queues);
     Result<void> prepare_each();
@@ -160,12 +160,14 @@ void KafkaCluster::Worker::run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
         const auto began = Steady::now();
         take_wishes();
-        const Result<void> ended = queues_.empty() ? Result<void>{} : round();
-        if (!ended) {
-            for (Entry& entry : queues_) tell_trouble(entry, ended.error());
+        const Result<std::size_t> looked = queues_.empty() ? Result<std::size_t>(0) : round();
+        if (!looked) {
+            for (Entry& entry : queues_) tell_trouble(entry, looked.error());
         }
-        const auto work = std::chrono::duration_cast<Duration>(Steady::now() - began);
-        calls_.post([work, ok = ended.has_value()](Listener& listener) { listener.round_done(work, ok); });
+        if (!looked || *looked > 0) {
+            const auto work = std::chrono::duration_cast<Duration>(Steady::now() - began);
+            calls_.post([work, ok = looked.has_value()](Listener& listener) { listener.round_done(work, ok); });
+        }
         std::unique_lock lock(mutex_);
         changed_.wait_until(lock, stop, began + round_interval, [this] { return is_news_; });
     }
@@ -208,21 +210,22 @@ Result<void> KafkaCluster::Worker::connect() {
     return {};
 }
 
-Result<void> KafkaCluster::Worker::round() {
-    if (Result<void> connected = connect(); !connected) return connected;
-    if (Result<void> prepared = prepare_each(); !prepared) return prepared;
+Result<std::size_t> KafkaCluster::Worker::round() {
+    if (Result<void> connected = connect(); !connected) return tl::unexpected(connected.error());
+    if (Result<void> prepared = prepare_each(); !prepared) return tl::unexpected(prepared.error());
     const auto queues = due_for_a_look();
     if (!queues) return tl::unexpected(queues.error());
     const Result<void> looked = look(*queues);
-    if (looked || is_outage(looked.error())) return looked;
+    if (looked) return queues->size();
+    if (is_outage(looked.error())) return tl::unexpected(looked.error());
     // One queue's refusal is no trouble of the others.
     for (Entry* entry : *queues) {
         if (Result<void> alone = look({entry}); !alone) {
-            if (is_outage(alone.error())) return alone;
+            if (is_outage(alone.error())) return tl::unexpected(alone.error());
             tell_trouble(*entry, alone.error());
         }
     }
-    return {};
+    return queues->size();
 }
 
 Result<void> KafkaCluster::Worker::prepare_each() {

@@ -51,7 +51,7 @@ public:
     public:
         // Where something has changed.
         virtual void looked(const kube::ObjectKey& queue, const QueueView& view) = 0;
-        // A round over all queues has ended. `work`: what of it was not spent in waiting for the next.
+        // Some queues, or all, were looked at, or it failed. `work`: how long that took.
         virtual void round_done(Duration work, bool reachable) = 0;
 
     protected:
