@@ -18,7 +18,11 @@ CRD = HERE.parents[1] / "crds" / "jobqueues.drover.dev.yaml"
 def teach(plane):
     """JobQueues."""
     plane.kubectl("apply", "-f", CRD)
-    plane.kubectl("wait", "--for=condition=Established", "--timeout=120s", "-f", CRD)
+
+    def is_served():  # kubectl wait gives up where there is no condition at all yet
+        conditions = plane.get("crd", "jobqueues.drover.dev").get("status", {}).get("conditions") or []  # null at first
+        return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+    plane.wait_until(is_served, "JobQueues in the API")
 
 
 @pytest.fixture(scope="session")

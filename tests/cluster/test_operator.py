@@ -119,7 +119,14 @@ def test_B10_annotations_hold_the_scale_and_force_one(plane, kafka, operator, qu
 
 def test_B5_a_topic_deleted_by_hand_is_made_again(plane, kafka, operator, queue):
     kafka.delete(f"{queue.topic}.dlq")
-    operator.wait_until(lambda: len(kafka.offsets(f"{queue.topic}.dlq")) == 3, "the topic", 90)
+
+    def is_there():
+        try:
+            return len(kafka.offsets(f"{queue.topic}.dlq")) == 3
+        except RuntimeError as error:  # while it is being made
+            assert "Not leader for partition" in str(error)
+            return False
+    operator.wait_until(is_there, "the topic", 90)
     operator.wait_for_condition(queue, "TopicsReady")
 
 
