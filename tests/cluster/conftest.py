@@ -6,7 +6,7 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "platform"), str(HERE.parent / "integration")]
+sys.path[:0] = [str(HERE), *(str(HERE.parent / place) for place in ("platform", "integration", "chart"))]
 
 from kafka_client import KafkaClient  # noqa: E402
 from kafka_cluster import KafkaCluster  # noqa: E402

@@ -1,0 +1,317 @@
+"""charts/drover in a real API server: installed, upgraded, taken away; and what its operator may do there."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+import yaml
+
+from chart import CHART, GOLDEN, find, helm, rendered, template
+from container_image import collect_drover
+from embedded_broker import EmbeddedBroker
+from jobqueue_cases import queue
+from kubernetes_node import ControlPlane, KubernetesNode, is_ready
+from processes import end_with_parent
+
+NAMESPACE = "drover-system"
+
+
+def install(plane, *arguments, chart=CHART, release="drover", action="install"):
+    options = ["--create-namespace"] if action == "install" else []
+    return helm(action, release, chart, "--namespace", NAMESPACE, "--kubeconfig", plane.kubeconfig, *options, *arguments)
+
+
+def uninstall(plane, release="drover"):
+    return helm("uninstall", release, "--namespace", NAMESPACE, "--kubeconfig", plane.kubeconfig)
+
+
+def kind_of_monitoring(plural, kind):
+    """What stands in for the Prometheus operator's own: any fields."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.monitoring.coreos.com"},
+        "spec": {"group": "monitoring.coreos.com", "scope": "Namespaced", "names": {"plural": plural, "kind": kind},
+                 "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
+                     "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}}
+
+
+@pytest.fixture(scope="module")
+def plane():
+    """An API server that knows no JobQueue yet. Namespaces are mail and shop, beside Kubernetes' own."""
+    with ControlPlane.temporary() as one:
+        one.apply(*(kind_of_monitoring(*names) for names in (
+            ("servicemonitors", "ServiceMonitor"), ("podmonitors", "PodMonitor"), ("prometheusrules", "PrometheusRule"))))
+        one.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s")
+        one.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in ("mail", "shop")))
+        yield one
+
+
+@pytest.fixture
+def fresh(plane):
+    """The same; what a test has installed there is gone after it."""
+    yield plane
+    for release in json.loads(helm("list", "--all", "--namespace", NAMESPACE, "--output=json", "--kubeconfig", plane.kubeconfig)):
+        uninstall(plane, release["name"])
+    plane.kubectl("delete", "crd", "jobqueues.drover.dev", "--ignore-not-found")
+
+
+def names_of(plane, objects):
+    """Those of the objects that there are."""
+    return {(each["kind"], each["metadata"]["name"]) for each in objects
+            if plane.kubectl("get", each["kind"], each["metadata"]["name"], "--ignore-not-found", "-o", "name",
+                             "--namespace", each["metadata"].get("namespace", NAMESPACE))}
+
+
+def known(plane):
+    return plane.get("crd", "jobqueues.drover.dev")
+
+
+def wait_for_definition(plane):
+    plane.kubectl("wait", "--for=condition=Established", "--timeout=120s", "crd", "jobqueues.drover.dev")
+
+
+def test_D5_the_chart_is_installed_upgraded_and_taken_away_and_queues_stay(fresh, tmp_path):
+    older = tmp_path / "drover"
+    shutil.copytree(CHART, older)
+    text = (older / "files" / "jobqueues.drover.dev.yaml").read_text()
+    assert "shortNames: [jq]" in text
+    (older / "files" / "jobqueues.drover.dev.yaml").write_text(text.replace("    shortNames: [jq]\n", ""))
+    objects = [each for each in rendered() if "helm.sh/hook" not in each["metadata"].get("annotations", {})]
+    everything = {(each["kind"], each["metadata"]["name"]) for each in objects}
+
+    said = install(fresh, chart=older)
+    assert "watches JobQueues in all namespaces" in said and "helm test --namespace drover-system drover" in said
+    wait_for_definition(fresh)
+    assert names_of(fresh, objects) == everything
+    assert "shortNames" not in known(fresh)["spec"]["names"]
+    fresh.apply(yaml.safe_load(queue()))
+    with pytest.raises(RuntimeError, match="spec.delivery.port"):
+        fresh.apply(yaml.safe_load(queue("delivery: {port: 0}", name="bad")))
+
+    install(fresh, "--set=operator.replicas=3", action="upgrade")
+    assert known(fresh)["spec"]["names"]["shortNames"] == ["jq"]
+    assert fresh.get("deployment", "drover", "--namespace", NAMESPACE)["spec"]["replicas"] == 3
+    before = known(fresh)["metadata"]["uid"], fresh.get("jobqueue", "email")["metadata"]["uid"]
+
+    assert "[CustomResourceDefinition] jobqueues.drover.dev" in uninstall(fresh)
+    assert names_of(fresh, objects) == {("CustomResourceDefinition", "jobqueues.drover.dev")}
+    install(fresh)
+    assert names_of(fresh, objects) == everything
+    assert before == (known(fresh)["metadata"]["uid"], fresh.get("jobqueue", "email")["metadata"]["uid"])
+
+
+def test_D5_without_keep_the_definition_goes_too(fresh):
+    install(fresh, "--set=crds.keep=false")
+    wait_for_definition(fresh)
+    uninstall(fresh)
+    fresh.wait_until(lambda: "jobqueues" not in fresh.kubectl("get", "crd", "-o", "name"), "end of the definition")
+
+
+def test_D5_two_releases_stand_side_by_side(fresh):
+    install(fresh, "--set=watch.namespaces={mail}", release="one")
+    install(fresh, "--set=watch.namespaces={shop},crds.install=false", release="two")
+    names = fresh.kubectl("get", "deployments", "--namespace", NAMESPACE, "-o", "name").split()
+    assert names == ["deployment.apps/one-drover", "deployment.apps/two-drover"]
+
+
+@pytest.mark.parametrize("values", [[], ["--values", GOLDEN / "full.values.yaml"]], ids=["default", "full"])
+def test_D5_the_api_server_knows_each_field(fresh, values):
+    text = template(*values, "--set=metrics.dashboard.enabled=true,crds.install=true", namespace="default")
+    arguments = ("apply", "--dry-run=server", "--validate=strict", "-f", "-")
+    fresh.kubectl(*arguments, given=text)
+    with pytest.raises(RuntimeError, match="unknown field"):
+        fresh.kubectl(*arguments, given=text.replace("enableServiceLinks:", "enableServiceLink:"))
+
+
+# --- what the operator may do ---
+
+def allowed(plane, wishes, namespaces, name=""):
+    """What of these the chart's ServiceAccount may, as (namespace, verb, resource); wishes are (verb, kubectl's
+    resource[.group][/subresource])."""
+
+    def review(namespace, verb, resource):
+        whole, _, subresource = resource.partition("/")
+        plural, _, group = whole.partition(".")
+        return {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {
+            "user": f"system:serviceaccount:{NAMESPACE}:drover",
+            "groups": ["system:serviceaccounts", f"system:serviceaccounts:{NAMESPACE}", "system:authenticated"],
+            "resourceAttributes": {"verb": verb, "group": group, "resource": plural, "subresource": subresource,
+                                   "namespace": namespace, "name": name}}}
+
+    asked = [(namespace, *wish) for namespace in namespaces for wish in wishes]
+    answers = json.loads(plane.kubectl("create", "-o", "json", "-f", "-", given={
+        "apiVersion": "v1", "kind": "List", "items": [review(*each) for each in asked]}))["items"]
+    assert len(answers) == len(asked)
+    return {each for each, answer in zip(asked, answers) if answer["status"]["allowed"]}
+
+
+def each_in(wishes, *namespaces):
+    return {(namespace, *wish) for namespace in namespaces for wish in wishes}
+
+
+NEEDED = [("watch", "jobqueues.drover.dev"), ("patch", "jobqueues.drover.dev/status"), ("patch", "deployments.apps"),
+          ("create", "configmaps"), ("patch", "pods"), ("get", "secrets"), ("create", "events.events.k8s.io")]
+# Whoever could do one of these could do more than a JobQueue asks for.
+NEVER = [("list", "secrets"), ("watch", "secrets"), ("create", "secrets"), ("patch", "secrets"), ("delete", "jobqueues.drover.dev"),
+         ("create", "jobqueues.drover.dev"), ("delete", "deployments.apps"), ("create", "pods"), ("create", "pods/exec"),
+         ("delete", "pods"), ("get", "configmaps"), ("create", "serviceaccounts/token"), ("impersonate", "serviceaccounts"),
+         ("create", "roles.rbac.authorization.k8s.io"), ("bind", "clusterroles.rbac.authorization.k8s.io"),
+         ("escalate", "clusterroles.rbac.authorization.k8s.io"), ("patch", "nodes"), ("delete", "leases.coordination.k8s.io")]
+
+
+EVERYWHERE = ("mail", "shop", NAMESPACE, "")
+
+
+def test_D5_the_operator_may_do_its_work_everywhere_and_nothing_else(fresh):
+    install(fresh)
+    assert allowed(fresh, NEEDED + NEVER, EVERYWHERE) == each_in(NEEDED, *EVERYWHERE)
+
+
+def test_D5_the_operator_may_do_nothing_outside_of_the_namespaces_that_it_watches(fresh):
+    install(fresh, "--set=watch.namespaces={mail}")
+    assert allowed(fresh, NEEDED + NEVER, EVERYWHERE) == each_in(NEEDED, "mail")
+
+
+def test_B9_the_operator_has_its_own_lease_and_no_other(fresh):
+    install(fresh)
+    own = [("get", "leases.coordination.k8s.io"), ("patch", "leases.coordination.k8s.io")]
+    make = [("create", "leases.coordination.k8s.io")]
+    assert allowed(fresh, own + make, EVERYWHERE, "drover") == each_in(own + make, NAMESPACE)
+    assert allowed(fresh, own + make, (*EVERYWHERE, "kube-system"), "another") == each_in(make, NAMESPACE)
+
+
+# --- the operator itself, with these rights and no others ---
+
+@contextlib.contextmanager
+def operator(plane, objects, log):
+    """`drover operator` with the arguments that the chart has for it, as the chart's ServiceAccount, on this machine."""
+    arguments = find(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+    arguments = [re.sub(r"^--port=.*", "--port=0", each.replace("$(POD_NAMESPACE)", NAMESPACE)) for each in arguments]
+    with log.open("wb") as out:
+        child = subprocess.Popen([os.environ["DROVER"], *arguments, "--kubeconfig",
+                                  plane.service_account_kubeconfig(NAMESPACE, "drover")],
+                                 stdout=out, stderr=subprocess.STDOUT, preexec_fn=end_with_parent,
+                                 env={**os.environ, "POD_NAME": "drover-0"})
+    try:
+        yield child
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(60) == 0, log.read_text()
+    finally:
+        child.kill()
+        child.wait()
+
+
+def resource_of(reference):
+    group = f".{reference['apiGroup']}" if "apiGroup" in reference else ""
+    sub = f"/{reference['subresource']}" if "subresource" in reference else ""
+    return f"{reference['resource']}{group}{sub}"
+
+
+def requests_of(plane):
+    """What the operator asked the API server for: (verb, resource, namespace, status). An apply that made something
+    needs the right to create it, too."""
+    asked = set()
+    for event in plane.audit():
+        if event["user"]["username"] != f"system:serviceaccount:{NAMESPACE}:drover" or "objectRef" not in event:
+            continue
+        about, code = event["objectRef"], event["responseStatus"]["code"]
+        asked.add((event["verb"], resource_of(about), about["namespace"], code))
+        if event["verb"] == "patch" and code == 201:
+            asked.add(("create", resource_of(about), about["namespace"], code))
+    return asked
+
+
+def granted(objects):
+    """(verb, resource, namespace) of all Roles."""
+    return {(verb, f"{resource}.{group}" if group and "/" not in resource else
+             f"{resource.replace('/', f'.{group}/')}" if group else resource, role["metadata"]["namespace"])
+            for role in objects if role["kind"] == "Role" for rule in role["rules"]
+            for group in rule["apiGroups"] for resource in rule["resources"] for verb in rule["verbs"]}
+
+
+def test_D5_the_operator_uses_each_of_its_rights_and_lacks_none(fresh, tmp_path):
+    """All that it does, once: makes workers of a template, takes over a Deployment, scales in, reads a Secret, tells of
+    what it cannot do, and again a minute later."""
+    with EmbeddedBroker.temporary() as broker:
+        values = tmp_path / "values.yaml"
+        values.write_text(json.dumps({"watch": {"namespaces": ["mail"]}, "sidecar": {"podMonitors": True},
+                                      "kafka": {"allowedBrokers": [broker.bootstrap]}}))
+        install(fresh, "--values", values)
+        wait_for_definition(fresh)
+        objects = rendered("--values", values)
+        app = {"metadata": {"labels": {"app": "mailer"}}, "spec": {"containers": [{"name": "app", "image": "mailer"}]}}
+
+        def job_queue(name, **spec):
+            kafka = {"bootstrapServers": broker.bootstrap, "partitions": 2, "replicationFactor": 1, **spec.pop("kafka", {})}
+            return {"apiVersion": "drover.dev/v1alpha1", "kind": "JobQueue", "metadata": {"name": name, "namespace": "mail"},
+                    "spec": {"kafka": kafka, "scaling": {"minReplicas": 1}, **spec}}
+
+        fresh.apply(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kafka", "namespace": "mail"},
+             "stringData": {"client.id": "mailer"}},
+            job_queue("made", kafka={"authSecret": "kafka"}, worker={"template": app}),
+            {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "mailer", "namespace": "mail"},
+             "spec": {"selector": {"matchLabels": {"app": "mailer"}}, "template": app}},
+            job_queue("adopted", targetRef={"name": "mailer"}),
+            job_queue("wrong", worker={"template": {"spec": {"containers": [{"name": "app", "image": ""}]}}}),
+            {"apiVersion": "v1", "kind": "Pod",
+             "metadata": {"name": "made-1", "namespace": "mail", "labels": {"drover.dev/queue": "made"}}, "spec": app["spec"]})
+        log = tmp_path / "operator.log"
+        with operator(fresh, objects, log) as child:
+
+            def wait_until(condition, what):
+                def holds():
+                    assert child.poll() is None, f"the operator ended:\n{log.read_text()}"
+                    return condition()
+                fresh.wait_until(holds, f"{what}; the operator says:\n{log.read_text()[-4000:]}")
+
+            wait_until(lambda: "drover-made" in fresh.kubectl("get", "deployments", "-n", "mail", "-o", "name"), "Deployment")
+            fresh.kubectl("scale", "deployment", "drover-made", "--namespace", "mail", "--replicas=5")
+            # Only where that admission plugin is on, which asks for it itself.
+            wanted = granted(objects) - {("update", "jobqueues.drover.dev/finalizers", "mail")}
+
+            def used():
+                return {(verb, resource, namespace) for verb, resource, namespace, _ in requests_of(fresh)}
+
+            try:
+                wait_until(lambda: wanted <= used(), "use of each right")
+            except TimeoutError:
+                pytest.fail(f"never used: {sorted(wanted - used())}\n{log.read_text()[-4000:]}")
+            assert used() <= granted(objects)
+            # While it is there: one that has taken over a Deployment has to let go of it.
+            fresh.kubectl("delete", "jobqueues", "--all", "--namespace", "mail", "--timeout=60s")
+        assert {request for request in requests_of(fresh) if request[3] in (401, 403)} == set()
+
+
+# --- on a node ---
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    """A node that has Drover's image, as drover.test/drover:built."""
+    folder = tmp_path_factory.mktemp("image") / "root"
+    config = collect_drover(os.environ["DROVER"], folder)
+    with KubernetesNode.temporary() as one:
+        one.add_image(folder, "drover.test/drover:built", **config)
+        yield one
+
+
+def test_D5_one_install_brings_an_operator_that_is_ready(node):
+    install(node, "--set=image.repository=drover.test/drover,image.tag=built", "--wait", "--timeout=180s")
+    pods = node.get("pods", "--namespace", NAMESPACE, "--selector", "app.kubernetes.io/component=operator")["items"]
+    assert len(pods) == 2 and all(map(is_ready, pods))
+    assert all(pod["status"]["containerStatuses"][0]["restartCount"] == 0 for pod in pods)
+
+    def leader():
+        lease = node.get("lease", "--namespace", NAMESPACE, "drover")
+        return next((pod for pod in pods if lease["spec"]["holderIdentity"].startswith(pod["metadata"]["name"])), None)
+
+    node.wait_until(leader, "leader among the pods")
+    assert "Phase:          Succeeded" in helm("test", "drover", "--namespace", NAMESPACE, "--kubeconfig", node.kubeconfig)
+    with pytest.raises(RuntimeError, match="no such file or directory"):
+        node.kubectl("exec", "--namespace", NAMESPACE, pods[0]["metadata"]["name"], "--", "/bin/sh", "-c", "true")
+    uninstall(node)
