@@ -13,11 +13,11 @@ constexpr double look_interval = 0.5;
 
 Duration duration_of(double seconds) { return std::chrono::microseconds(std::llround(seconds * 1e6)); }
 
-operator_core::ScalingPolicy policy_of(const Setup& setup) {
+operator_core::ScalingPolicy policy_of(const Cluster& cluster) {
     return {.min_replicas = 0,
-            .max_replicas = setup.max_replicas,
-            .target_wait = duration_of(setup.target_wait),
-            .concurrency = setup.concurrency};
+            .max_replicas = cluster.max_replicas,
+            .target_wait = duration_of(cluster.target_wait),
+            .concurrency = cluster.concurrency};
 }
 
 }  // namespace
@@ -68,14 +68,14 @@ BusyCounters Look::busy() const {
     return sum;
 }
 
-Drover::Drover(const Setup& setup, std::uint64_t seed)
-    : setup_(setup), policy_(policy_of(setup)), random_(seed), next_look_(random_.uniform(0, look_interval)) {}
+Drover::Drover(const Cluster& cluster, std::uint64_t seed)
+    : cluster_(cluster), policy_(policy_of(cluster)), random_(seed), next_look_(random_.uniform(0, look_interval)) {}
 
 void Drover::at_tick(World& world) {
-    if (!look_ && world.now() >= next_look_) look_.emplace(world.now(), setup_.partitions, random_);
+    if (!look_ && world.now() >= next_look_) look_.emplace(world.now(), cluster_.partitions, random_);
     if (!look_ || !look_->proceed(world)) return;
     const operator_core::Observation seen{.replicas = world.replicas(),
-                                          .partitions = setup_.partitions,
+                                          .partitions = cluster_.partitions,
                                           .backlog = look_->backlog(),
                                           .end_offsets = look_->end_offsets(),
                                           .busy = look_->busy(),
@@ -88,8 +88,8 @@ void Drover::at_tick(World& world) {
     world.scale(decision.replicas);
 }
 
-Keda::Keda(const Setup& setup, const KedaSettings& settings, std::uint64_t seed)
-    : setup_(setup),
+Keda::Keda(const Cluster& cluster, const KedaSettings& settings, std::uint64_t seed)
+    : cluster_(cluster),
       settings_(settings),
       random_(seed),
       next_poll_(random_.uniform(0, settings.polling_interval)),
@@ -97,11 +97,11 @@ Keda::Keda(const Setup& setup, const KedaSettings& settings, std::uint64_t seed)
 
 void Keda::at_tick(World& world) {
     if (world.now() >= next_poll_) {
-        poll_look_.emplace(world.now(), setup_.partitions, random_);
+        poll_look_.emplace(world.now(), cluster_.partitions, random_);
         next_poll_ += settings_.polling_interval;
     }
     if (world.now() >= next_sync_) {
-        if (world.replicas() > 0) sync_look_.emplace(world.now(), setup_.partitions, random_);
+        if (world.replicas() > 0) sync_look_.emplace(world.now(), cluster_.partitions, random_);
         next_sync_ += hpa_sync;
     }
     if (poll_look_ && poll_look_->proceed(world)) {
@@ -126,7 +126,7 @@ void Keda::poll(World& world, std::int64_t lag) {
 void Keda::sync(World& world, std::int64_t lag) {
     constexpr double tolerance = 0.1;
     const std::int64_t threshold = settings_.lag_threshold;
-    if (lag / threshold > setup_.partitions) lag = setup_.partitions * threshold;
+    if (lag / threshold > cluster_.partitions) lag = cluster_.partitions * threshold;
     const int current = world.replicas();
     const double needed = static_cast<double>(lag) / static_cast<double>(threshold);
     const int wanted = std::abs(1 - needed / current) > tolerance ? static_cast<int>(std::ceil(needed)) : current;
@@ -141,7 +141,7 @@ void Keda::sync(World& world, std::int64_t lag) {
     if (settings_.scale_in_stabilisation && wanted >= current) stable = wanted;
 
     const int step = settings_.scale_in_stabilisation ? current + 4 : 4;
-    world.scale(std::clamp(std::min(stable, std::max(step, 2 * current)), 1, setup_.max_replicas));
+    world.scale(std::clamp(std::min(stable, std::max(step, 2 * current)), 1, cluster_.max_replicas));
 }
 
 }  // namespace drover::simulate

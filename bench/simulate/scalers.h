@@ -42,11 +42,11 @@ public:
 // decide(), half a second after the last look. It starts without any memory.
 class Drover : public Scaler {
 public:
-    Drover(const Setup& setup, std::uint64_t seed);
+    Drover(const Cluster& cluster, std::uint64_t seed);
     void at_tick(World& world) override;
 
 private:
-    const Setup setup_;
+    const Cluster cluster_;
     const operator_core::ScalingPolicy policy_;
     operator_core::Memory memory_;
     Random random_;
@@ -67,12 +67,13 @@ struct KedaSettings {
 // KEDA's Kafka scaler (2.x) and the HPA that KEDA makes for it (autoscaling/v2), as their sources have it:
 //  - each polling interval KEDA reads the lag; above the activation threshold it scales 0 to 1 and notes the time, and
 //    with none for longer than the cooldown period it scales to 0, from whatever there is;
-//  - from 1 on the HPA scales: every 15 s it asks KEDA, which reads the lag anew (metrics are not cached by default) and
+//  - from 1 on the HPA scales: every 15 s it asks KEDA, which reads the lag anew (metrics are not cached by default)
+//  and
 //    caps it at lagThreshold × partitions. Wanted is ceil(lag ÷ lagThreshold), or what there is where lag ÷
 //    (lagThreshold × replicas) is within 10 % of 1; not less than the largest wish of the stabilisation window.
 class Keda : public Scaler {
 public:
-    Keda(const Setup& setup, const KedaSettings& settings, std::uint64_t seed);
+    Keda(const Cluster& cluster, const KedaSettings& settings, std::uint64_t seed);
     void at_tick(World& world) override;
 
 private:
@@ -84,7 +85,7 @@ private:
     void poll(World& world, std::int64_t lag);
     void sync(World& world, std::int64_t lag);
 
-    const Setup setup_;
+    const Cluster cluster_;
     const KedaSettings settings_;
     Random random_;
     double next_poll_, next_sync_;

@@ -25,10 +25,16 @@ std::vector<Trace> traces() {
          [](double t) { return 1 + 50 * (1 - std::cos(2 * std::numbers::pi * t / (120 * minute))); }, always(1)},
         {"spikes", "1,500 jobs within 5 s every 10 minutes, else one every 5 s; 1 s each", 60 * minute,
          [](double t) { return std::fmod(t, 10 * minute) < 5 ? 300.0 : 0.2; }, always(1)},
-        {"slow drain", "1,000 jobs at once, then one every 10 s; 3 s each", 30 * minute,
-         [](double t) { return t < 1 ? 1000.0 : 0.1; }, always(3)},
+        {"slow drain", "after ten quiet minutes 800 jobs at once, then one every 10 s; 3 s each", 40 * minute,
+         [](double t) {
+             if (t < 10 * minute) return t < minute ? 0.5 : 0.0;
+             return t < 10 * minute + 1 ? 800.0 : 0.1;
+         },
+         always(3)},
         {"service times", "30 jobs a second; 0.5 s each, for 20 minutes 3 s, then 0.5 s", 60 * minute, always(30),
          [](double t) { return t >= 20 * minute && t < 40 * minute ? 3.0 : 0.5; }},
+        {"long jobs", "one job a second, for 20 minutes 5; 20 s each", 60 * minute,
+         [](double t) { return t >= 15 * minute && t < 35 * minute ? 5.0 : 1.0; }, always(20)},
     };
 }
 

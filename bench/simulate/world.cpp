@@ -56,7 +56,7 @@ void World::hand_over() {
     while (!waiting_.empty()) {
         auto least = pods_.end();
         for (auto pod = pods_.begin(); pod != pods_.end(); ++pod) {
-            if (pod->ends || pod->ready_at > now_ || pod->in_flight >= setup_.concurrency) continue;
+            if (pod->ends || pod->ready_at > now_ || pod->in_flight >= cluster_.concurrency) continue;
             if (least == pods_.end() || pod->in_flight < least->in_flight) least = pod;
         }
         if (least == pods_.end()) return;
@@ -69,9 +69,10 @@ void World::hand_over() {
 }
 
 void World::scale(int replicas) {
-    for (; replicas_ < replicas; ++replicas_) pods_.push_back({.ready_at = now_ + setup_.pod_start});
+    for (; replicas_ < replicas; ++replicas_) pods_.push_back({.ready_at = now_ + cluster_.pod_start});
     for (; replicas_ > replicas; --replicas_) {
-        const auto youngest = std::prev(std::find_if(pods_.rbegin(), pods_.rend(), [](const Pod& pod) { return !pod.ends; }).base());
+        const auto youngest =
+            std::prev(std::find_if(pods_.rbegin(), pods_.rend(), [](const Pod& pod) { return !pod.ends; }).base());
         if (youngest->in_flight == 0) {
             pods_.erase(youngest);
         } else {

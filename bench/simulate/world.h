@@ -23,7 +23,7 @@ struct Job {
     int partition = 0;
 };
 
-struct Setup {
+struct Cluster {
     int partitions = 40;
     int max_replicas = 20;
     int concurrency = 8;      // slots of a pod
@@ -43,7 +43,8 @@ public:
     static constexpr double tick = 0.01;
 
     // `jobs` by arrival; they outlive this.
-    World(const Setup& setup, const std::vector<Job>& jobs) : setup_(setup), jobs_(jobs), logs_(setup.partitions) {}
+    World(const Cluster& cluster, const std::vector<Job>& jobs)
+        : cluster_(cluster), jobs_(jobs), logs_(cluster.partitions) {}
 
     void advance();  // one tick
     double now() const { return now_; }
@@ -86,7 +87,7 @@ private:
     void finish();
     void hand_over();
 
-    const Setup setup_;
+    const Cluster cluster_;
     const std::vector<Job>& jobs_;
     double now_ = 0;
     std::int64_t ticks_ = 0;
