@@ -102,6 +102,11 @@ bench: deps-tests build/bench/build.ninja # what the sidecar costs, beside bare 
 	@ln -sf "$$(deps/broker.sh)" build/bench/bin/drover-broker
 	@$(PYTHON) bench/run.py --build build/bench
 
+.PHONY: simulate
+simulate: deps-tests build/bench/build.ninja # scaling decisions beside KEDA's with the HPA, on the same made-up arrivals
+	@cmake --build build/bench --target drover_simulate
+	@build/bench/bin/drover_simulate
+
 .PHONY: fuzz
 fuzz: deps-tests # every parser that reads from outside, a minute each
 	@tests/fuzz/run.sh 60

@@ -2,27 +2,29 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numeric>
 
 namespace drover::simulate {
 namespace {
 
-Contender keda(std::string name, const KedaSettings& settings) {
-    return {std::move(name), [settings](const Cluster& cluster, std::int64_t lag_threshold, std::uint64_t seed) {
-                KedaSettings own = settings;
-                own.lag_threshold = lag_threshold;
-                return std::make_unique<Keda>(cluster, own, seed);
-            }};
+std::unique_ptr<Scaler> scaler_of(const Contender& contender, const Cluster& cluster, double mean_service, int seed) {
+    if (!contender.keda) return std::make_unique<Drover>(cluster, seed);
+    const double threshold = cluster.concurrency * cluster.target_wait / mean_service * contender.share_of_threshold;
+    KedaSettings settings = *contender.keda;
+    settings.lag_threshold = std::max<std::int64_t>(std::llround(threshold), 1);
+    return std::make_unique<Keda>(cluster, settings, seed);
 }
 
 }  // namespace
 
 std::vector<Contender> contenders() {
-    return {{"Drover", [](const Cluster& cluster, std::int64_t,
-                          std::uint64_t seed) { return std::make_unique<Drover>(cluster, seed); }},
-            keda("KEDA", {}),
-            keda("KEDA, polls at 5 s", {.polling_interval = 5}),
-            keda("KEDA, tuned", {.polling_interval = 5, .cooldown_period = 60, .scale_in_stabilisation = 60})};
+    const KedaSettings tuned{.polling_interval = 5, .cooldown_period = 60, .scale_in_stabilisation = 60};
+    return {{"Drover", std::nullopt},
+            {"KEDA", KedaSettings{}},
+            {"KEDA, polls at 5 s", KedaSettings{.polling_interval = 5}},
+            {"KEDA, tuned", tuned},
+            {"KEDA, tuned, half", tuned, 0.5}};
 }
 
 Outcome outcome_of(const Contender& contender, const Trace& trace, const Cluster& cluster, int rounds) {
@@ -31,9 +33,9 @@ Outcome outcome_of(const Contender& contender, const Trace& trace, const Cluster
     std::vector<double> waits;
     for (int seed = 1; seed <= rounds; ++seed) {
         const std::vector<Job> jobs = jobs_of(trace, cluster.partitions, seed);
-        const double threshold = cluster.concurrency * cluster.target_wait / mean_service(jobs);
+        const double service = mean_service(jobs);
         World world(cluster, jobs);
-        const auto scaler = contender.make(cluster, std::max(std::llround(threshold), 1LL), seed);
+        const std::unique_ptr<Scaler> scaler = scaler_of(contender, cluster, service, seed);
         while (world.now() < trace.duration + rest || !world.all_done()) {
             world.advance();
             scaler->at_tick(world);
@@ -41,7 +43,8 @@ Outcome outcome_of(const Contender& contender, const Trace& trace, const Cluster
         }
         waits.insert(waits.end(), world.waits().begin(), world.waits().end());
         outcome.pod_seconds += world.pod_seconds() / rounds;
-        outcome.work += mean_service(jobs) * static_cast<double>(jobs.size()) / cluster.concurrency / rounds;
+        outcome.pods_started += static_cast<double>(world.pods_started()) / rounds;
+        outcome.work += service * static_cast<double>(jobs.size()) / cluster.concurrency / rounds;
         outcome.replicas_at_end = std::max(outcome.replicas_at_end, world.replicas());
     }
     std::ranges::sort(waits);

@@ -1,9 +1,7 @@
 // Scalers on the same jobs.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,17 +16,20 @@ struct Outcome {
     double mean_wait = 0, p99_wait = 0, longest_wait = 0;
     double pod_seconds = 0;  // until ten minutes after the trace, so the way back to 0 counts
     double work = 0;         // of these, jobs at work on full pods
+    double pods_started = 0;  // each is two rebalances
     int most_replicas = 0, replicas_at_end = 0;
 };
 
 struct Contender {
     std::string name;
-    // `lag_threshold`: what one pod does within the target wait, concurrency × target wait ÷ mean service time. So KEDA
-    // is told beforehand what Drover has to learn.
-    std::function<std::unique_ptr<Scaler>(const Cluster& cluster, std::int64_t lag_threshold, std::uint64_t seed)> make;
+    std::optional<KedaSettings> keda;  // none: Drover. Its lag threshold comes from the trace:
+    // this share of what one pod does within the target wait, concurrency × target wait ÷ mean service time. So KEDA is
+    // told beforehand what Drover has to learn.
+    double share_of_threshold = 1;
 };
 
-// Drover first, then KEDA at its defaults, polling faster, and tuned to Drover's times.
+// Drover first, then KEDA at its defaults and polling faster; then tuned to Drover's times, and that with half of the
+// threshold, which leaves room for what comes late.
 std::vector<Contender> contenders();
 
 // Seeds 1 to `rounds`, their waits taken together, their pod-seconds averaged.

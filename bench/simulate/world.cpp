@@ -69,6 +69,7 @@ void World::hand_over() {
 }
 
 void World::scale(int replicas) {
+    pods_started_ += std::max(replicas - replicas_, 0);
     for (; replicas_ < replicas; ++replicas_) pods_.push_back({.ready_at = now_ + cluster_.pod_start});
     for (; replicas_ > replicas; --replicas_) {
         const auto youngest =

@@ -59,6 +59,7 @@ public:
     const Committed& committed(int partition) const { return logs_[partition].committed; }
 
     const std::vector<double>& waits() const { return waits_; }  // for a slot, of the jobs that got one
+    int pods_started() const { return pods_started_; }
     double pod_seconds() const { return pod_seconds_; }          // from the wish for a pod to its end
 
 private:
@@ -96,7 +97,7 @@ private:
     std::priority_queue<Running, std::vector<Running>, std::greater<>> running_;
     std::list<Pod> pods_;  // oldest first
     std::vector<Log> logs_;
-    int replicas_ = 0;
+    int replicas_ = 0, pods_started_ = 0;
     std::vector<double> waits_;
     double pod_seconds_ = 0;
 };
