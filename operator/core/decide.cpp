@@ -9,9 +9,11 @@
 namespace drover::operator_core {
 namespace {
 
-constexpr double headroom = 1.05;
-constexpr double arrival_smoothing_s = 5;
-constexpr double service_smoothing_s = 60;
+constexpr double headroom = 1.05;          // over what the rate limit feeds
+constexpr double worth_a_replica = 0.7;    // of its time busy with what arrives
+constexpr double share_of_wait = 1.0 / 3;  // the rest is for late figures and pods that start
+constexpr double arrival_smoothing_s = 30;
+constexpr double service_smoothing_s = 30;
 constexpr int slices_in_window = 12;
 constexpr Duration longest_window = std::chrono::hours(24 * 365);
 
@@ -151,12 +153,14 @@ Wanted wanted_for(const ScalingPolicy& policy, std::int64_t backlog, const Memor
                     " at " + std::to_string(target) + " jobs each"};
     }
     const Duration wait = std::max(policy.target_wait, Duration{1000});
-    const double rate = memory.arrival_rate + static_cast<double>(backlog) / seconds(wait);
-    const int replicas = rounded_up(rate * *memory.service_seconds / concurrency * headroom);
+    const double service = *memory.service_seconds;
+    const double needed_rate = static_cast<double>(backlog) / (seconds(wait) * share_of_wait + service);
+    const int replicas = std::max(rounded_up(memory.arrival_rate * service / concurrency - worth_a_replica),
+                                  rounded_up(needed_rate * service / concurrency));
     return {replicas, "TargetWait",
             count(backlog, "job") + " unfinished, " + figure(memory.arrival_rate) + " arriving a second, " +
-                figure(*memory.service_seconds) + " s each: " + replica_count(replicas) + " of " +
-                count(concurrency, "slot") + " for a wait of at most " + in_seconds(wait)};
+                figure(service) + " s each: " + replica_count(replicas) + " of " + count(concurrency, "slot") +
+                " for a wait of at most " + in_seconds(wait)};
 }
 
 // More replicas than this would wait for the rate limit.

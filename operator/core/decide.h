@@ -1,11 +1,18 @@
 // How many replicas a queue's workers should have. Pure: figures and the time in, a decision out. Room: operator/core.
 //
-//   desired = ceil((λ + backlog ÷ targetWait) × s ÷ concurrency × 1.05)
+//   desired = the larger of  λ × s ÷ concurrency − 0.7
+//                       and  backlog ÷ (targetWait ÷ 3 + s) × s ÷ concurrency,  rounded up
 //
-// λ is the arrival rate, smoothed over 5 s; s the time a job keeps a slot busy. While s is unknown, desired is
-// ceil(backlog ÷ targetLag). Out at once, in only to the largest wish of the last `scale_in_window`, to 0 only after
-// `idle_after` without anything to do. What a figure that could not be read would decide is held. Formula and
-// constants are the design's ("Scaling"), tried there on seven arrival traces with pods that start in 3 s.
+// λ is the arrival rate, smoothed over 30 s; s the time a job keeps a slot busy, likewise. The first line keeps up with
+// what arrives, with one replica more only where it would be busy for 0.7 of its time: less than that shows in the
+// backlog long before a job is late. The second is Little's law: whoever finishes backlog ÷ (w + s) jobs a second lets
+// the last of them wait w. Jobs in flight are part of the backlog, and need no second slot. w is a third of targetWait,
+// since figures are late and pods take time to start. Not the sum of the two lines: a job waits for those before it,
+// not for those behind it.
+//
+// While s is unknown, desired is ceil(backlog ÷ targetLag). Out at once, in only to the largest wish of the last
+// `scale_in_window`, to 0 only after `idle_after` without anything to do. What a figure that could not be read would
+// decide is held. The constants were tried with `make simulate`.
 //
 // All functions are total: any value has a defined answer. Times lie within the years 0 to 9999.
 #pragma once
