@@ -14,8 +14,8 @@ namespace drover::simulate {
 struct Outcome {
     double late = 0;  // share of the jobs that waited longer than the target
     double mean_wait = 0, p99_wait = 0, longest_wait = 0;
-    double pod_seconds = 0;  // until ten minutes after the trace, so the way back to 0 counts
-    double work = 0;         // of these, jobs at work on full pods
+    double pod_seconds = 0;   // until ten minutes after the trace, so the way back to 0 counts
+    double work = 0;          // of these, jobs at work on full pods
     double pods_started = 0;  // each is two rebalances
     int most_replicas = 0, replicas_at_end = 0;
 };

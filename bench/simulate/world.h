@@ -60,7 +60,7 @@ public:
 
     const std::vector<double>& waits() const { return waits_; }  // for a slot, of the jobs that got one
     int pods_started() const { return pods_started_; }
-    double pod_seconds() const { return pod_seconds_; }          // from the wish for a pod to its end
+    double pod_seconds() const { return pod_seconds_; }  // from the wish for a pod to its end
 
 private:
     struct Pod {
