@@ -78,12 +78,8 @@ def test_B9_a_standby_takes_over_from_a_killed_leader(plane, kafka, folder):
             print(f"the standby had made the queue ready {took:.1f} s after the leader's death")
             # An orderly end gives the lease away at once.
             standby.stop()
-            with Operator(plane, folder, lease=lease) as third:
-                begin = time.monotonic()
-                third.wait_for_log("leading")
-                assert time.monotonic() - begin < 9, "it waited for a lease that was given away"
-                queue.delete(plane)
-                third.stop()
+            assert not plane.get("lease", "killed")["spec"].get("holderIdentity")
+            queue.delete(plane)
 
 
 def test_B9_a_leader_that_was_frozen_writes_nothing_when_it_wakes(plane, kafka, folder):

@@ -68,6 +68,10 @@ class KafkaClient:
         """Returns, once all are acknowledged, where they stand."""
         return self._lines("produce", topic, stdin="".join(map(to_line, records)))
 
+    def produce_in_transactions(self, topic, records):
+        """Their values only, each in a transaction of its own."""
+        self._run("produce-in-transactions", topic, stdin="".join(map(to_line, records)))
+
     def read(self, *topics, count=0):
         """All records of the topics, at least `count`: it waits for them."""
         return [Record(_decoded(line["value"]), _decoded(line["key"]),

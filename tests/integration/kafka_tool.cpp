@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <librdkafka/rdkafka.h>
 #include <nlohmann/json.hpp>
 
 #include "src/base/base64.h"
@@ -70,6 +71,34 @@ Line parse_line(const std::string& text, const std::string& topic) {
         record.headers.push_back({header.at(0).get<std::string>(), bytes_of(header.at(1))});
     }
     return record;
+}
+
+// Each value in a transaction of its own. librdkafka itself: Drover has no transactions.
+int produce_in_transactions(const kafka::Settings& settings, const std::string& topic) {
+    auto* configuration = rd_kafka_conf_new();
+    for (const auto& [name, value] : settings) {
+        rd_kafka_conf_set(configuration, name.c_str(), value.c_str(), nullptr, 0);
+    }
+    rd_kafka_conf_set(configuration, "transactional.id", topic.c_str(), nullptr, 0);
+    auto* producer = rd_kafka_new(RD_KAFKA_PRODUCER, configuration, nullptr, 0);
+    auto* target = rd_kafka_topic_new(producer, topic.c_str(), nullptr);
+    const auto must = [](rd_kafka_error_t* error) {
+        if (error != nullptr) throw std::invalid_argument(rd_kafka_error_string(error));
+    };
+    constexpr int patience = 60'000;
+    must(rd_kafka_init_transactions(producer, patience));
+    for (std::string text; std::getline(std::cin, text);) {
+        const Line line = parse_line(text, topic);
+        const std::string value = line.value.value_or("");
+        must(rd_kafka_begin_transaction(producer));
+        // librdkafka's signature has no const; the flag says copy.
+        rd_kafka_produce(target, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, const_cast<char*>(value.data()),
+                         value.size(), nullptr, 0, nullptr);
+        must(rd_kafka_commit_transaction(producer, patience));
+    }
+    rd_kafka_topic_destroy(target);
+    rd_kafka_destroy(producer);
+    return 0;
 }
 
 // Prints the coordinates of each record in the order of the lines, once all are acknowledged.
@@ -269,6 +298,9 @@ int run(int argc, char** argv) {
     delete_command->add_option("TOPIC", topics)->required();
     CLI::App* produce_command = app.add_subcommand("produce", "Writes {topic?,key?,value?,headers?} of stdin");
     produce_command->add_option("TOPIC", topic);
+    CLI::App* transactions_command =
+        app.add_subcommand("produce-in-transactions", "The values of stdin, each in a transaction");
+    transactions_command->add_option("TOPIC", topic)->required();
     CLI::App* read_command = app.add_subcommand("read", "All records of topics");
     read_command->add_option("TOPIC", topics)->required();
     read_command->add_option("--count", count, "Waits until there are so many");
@@ -294,6 +326,7 @@ int run(int argc, char** argv) {
     kafka::Settings settings = pairs(set);
     settings["bootstrap.servers"] = bootstrap;
     if (produce_command->parsed()) return produce(settings, topic);
+    if (transactions_command->parsed()) return produce_in_transactions(settings, topic);
 
     auto admin = kafka::Admin::connect(settings, std::chrono::seconds(timeout));
     if (!admin) return complain(admin.error());
