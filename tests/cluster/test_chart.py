@@ -1,11 +1,13 @@
 """charts/drover in a real API server: installed, upgraded, taken away; and what its operator may do there."""
 
 import contextlib
+import functools
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -57,7 +59,11 @@ def fresh(plane):
     yield plane
     for release in json.loads(helm("list", "--all", "--namespace", NAMESPACE, "--output=json", "--kubeconfig", plane.kubeconfig)):
         uninstall(plane, release["name"])
-    plane.kubectl("delete", "crd", "jobqueues.drover.dev", "--ignore-not-found")
+    if "jobqueues.drover.dev" in plane.kubectl("get", "crd", "-o", "name"):
+        for each in plane.get("jobqueues", "--all-namespaces")["items"]:  # no operator is there to let go of them
+            plane.kubectl("patch", "jobqueue", each["metadata"]["name"], "--namespace", each["metadata"]["namespace"],
+                          "--type=merge", "--patch", '{"metadata": {"finalizers": null}}')
+        plane.kubectl("delete", "crd", "jobqueues.drover.dev")
 
 
 def names_of(plane, objects):
@@ -189,7 +195,8 @@ def test_B9_the_operator_has_its_own_lease_and_no_other(fresh):
 
 @contextlib.contextmanager
 def operator(plane, objects, log):
-    """`drover operator` with the arguments that the chart has for it, as the chart's ServiceAccount, on this machine."""
+    """`drover operator` with the arguments that the chart has for it, as the chart's ServiceAccount, on this machine.
+    Yields a wait_until() that fails when it ends, with what it said."""
     arguments = find(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
     arguments = [re.sub(r"^--port=.*", "--port=0", each.replace("$(POD_NAMESPACE)", NAMESPACE)) for each in arguments]
     with log.open("wb") as out:
@@ -197,8 +204,18 @@ def operator(plane, objects, log):
                                   plane.service_account_kubeconfig(NAMESPACE, "drover")],
                                  stdout=out, stderr=subprocess.STDOUT, preexec_fn=end_with_parent,
                                  env={**os.environ, "POD_NAME": "drover-0"})
+
+    def wait_until(condition, what):
+        def holds():
+            assert child.poll() is None, f"the operator ended:\n{log.read_text()}"
+            return condition()
+        try:
+            return plane.wait_until(holds, what)
+        except TimeoutError as error:
+            pytest.fail(f"{error}; the operator says:\n{log.read_text()[-4000:]}")
+
     try:
-        yield child
+        yield wait_until
         child.send_signal(signal.SIGTERM)
         assert child.wait(60) == 0, log.read_text()
     finally:
@@ -234,6 +251,21 @@ def granted(objects):
             for group in rule["apiGroups"] for resource in rule["resources"] for verb in rule["verbs"]}
 
 
+APP = {"metadata": {"labels": {"app": "mailer"}}, "spec": {"containers": [{"name": "app", "image": "mailer"}]}}
+
+
+def job_queue_of(servers, namespace, name, auth_secret=None, **spec):
+    kafka = {"bootstrapServers": servers, "partitions": 2, "replicationFactor": 1}
+    if auth_secret:
+        kafka["authSecret"] = auth_secret
+    return {"apiVersion": "drover.dev/v1alpha1", "kind": "JobQueue", "metadata": {"name": name, "namespace": namespace},
+            "spec": {"kafka": kafka, "scaling": {"minReplicas": 1}, **spec}}
+
+
+def secret(namespace, name, **entries):
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}, "stringData": entries}
+
+
 def test_D5_the_operator_uses_each_of_its_rights_and_lacks_none(fresh, tmp_path):
     """All that it does, once: makes workers of a template, takes over a Deployment, scales in, reads a Secret, tells of
     what it cannot do, and again a minute later."""
@@ -244,32 +276,17 @@ def test_D5_the_operator_uses_each_of_its_rights_and_lacks_none(fresh, tmp_path)
         install(fresh, "--values", values)
         wait_for_definition(fresh)
         objects = rendered("--values", values)
-        app = {"metadata": {"labels": {"app": "mailer"}}, "spec": {"containers": [{"name": "app", "image": "mailer"}]}}
-
-        def job_queue(name, **spec):
-            kafka = {"bootstrapServers": broker.bootstrap, "partitions": 2, "replicationFactor": 1, **spec.pop("kafka", {})}
-            return {"apiVersion": "drover.dev/v1alpha1", "kind": "JobQueue", "metadata": {"name": name, "namespace": "mail"},
-                    "spec": {"kafka": kafka, "scaling": {"minReplicas": 1}, **spec}}
-
+        job_queue = functools.partial(job_queue_of, broker.bootstrap, "mail")
         fresh.apply(
-            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kafka", "namespace": "mail"},
-             "stringData": {"client.id": "mailer"}},
-            job_queue("made", kafka={"authSecret": "kafka"}, worker={"template": app}),
+            secret("mail", "kafka", **{"client.id": "mailer"}),
+            job_queue("made", auth_secret="kafka", worker={"template": APP}),
             {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "mailer", "namespace": "mail"},
-             "spec": {"selector": {"matchLabels": {"app": "mailer"}}, "template": app}},
+             "spec": {"selector": {"matchLabels": {"app": "mailer"}}, "template": APP}},
             job_queue("adopted", targetRef={"name": "mailer"}),
             job_queue("wrong", worker={"template": {"spec": {"containers": [{"name": "app", "image": ""}]}}}),
             {"apiVersion": "v1", "kind": "Pod",
-             "metadata": {"name": "made-1", "namespace": "mail", "labels": {"drover.dev/queue": "made"}}, "spec": app["spec"]})
-        log = tmp_path / "operator.log"
-        with operator(fresh, objects, log) as child:
-
-            def wait_until(condition, what):
-                def holds():
-                    assert child.poll() is None, f"the operator ended:\n{log.read_text()}"
-                    return condition()
-                fresh.wait_until(holds, f"{what}; the operator says:\n{log.read_text()[-4000:]}")
-
+             "metadata": {"name": "made-1", "namespace": "mail", "labels": {"drover.dev/queue": "made"}}, "spec": APP["spec"]})
+        with operator(fresh, objects, tmp_path / "operator.log") as wait_until:
             wait_until(lambda: "drover-made" in fresh.kubectl("get", "deployments", "-n", "mail", "-o", "name"), "Deployment")
             fresh.kubectl("scale", "deployment", "drover-made", "--namespace", "mail", "--replicas=5")
             # Only where that admission plugin is on, which asks for it itself.
@@ -278,14 +295,47 @@ def test_D5_the_operator_uses_each_of_its_rights_and_lacks_none(fresh, tmp_path)
             def used():
                 return {(verb, resource, namespace) for verb, resource, namespace, _ in requests_of(fresh)}
 
-            try:
-                wait_until(lambda: wanted <= used(), "use of each right")
-            except TimeoutError:
-                pytest.fail(f"never used: {sorted(wanted - used())}\n{log.read_text()[-4000:]}")
+            for right in sorted(wanted):
+                wait_until(lambda: right in used(), f"use of {right}")
             assert used() <= granted(objects)
             # While it is there: one that has taken over a Deployment has to let go of it.
             fresh.kubectl("delete", "jobqueues", "--all", "--namespace", "mail", "--timeout=60s")
         assert {request for request in requests_of(fresh) if request[3] in (401, 403)} == set()
+
+
+def test_D5_a_queue_gets_no_secret_of_another_namespace_and_none_goes_to_a_broker_that_is_not_allowed(fresh, tmp_path):
+    with EmbeddedBroker.temporary() as broker, socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        stranger = f"127.0.0.1:{listening.getsockname()[1]}"
+        allowed_only = "--set-json", f"kafka.allowedBrokers=[{json.dumps(broker.bootstrap)}]"
+        install(fresh, *allowed_only)
+        wait_for_definition(fresh)
+        template_of = {"worker": {"template": APP}}
+        fresh.apply(
+            secret("shop", "private", **{"client.id": "nobody names this one"}),
+            secret("shop", "theirs", **{"client.id": "shop"}),
+            secret("mail", "leads-away", **{"bootstrap.servers": stranger}),
+            job_queue_of(broker.bootstrap, "mail", "curious", auth_secret="private", **template_of),
+            job_queue_of(broker.bootstrap, "mail", "sly", auth_secret="leads-away", **template_of),
+            job_queue_of(stranger, "shop", "elsewhere", auth_secret="theirs", **template_of),
+            job_queue_of(f"{broker.bootstrap},{stranger}", "shop", "both", auth_secret="theirs", **template_of),
+            job_queue_of(broker.bootstrap, "shop", "good", auth_secret="theirs", **template_of))
+
+        def reason(namespace, name):
+            conditions = fresh.get("jobqueue", "--namespace", namespace, name).get("status", {}).get("conditions", [])
+            return next((each["reason"] for each in conditions if each["type"] == "KafkaReachable"), None)
+
+        with operator(fresh, rendered(*allowed_only), tmp_path / "operator.log") as wait_until:
+            wait_until(lambda: reason("mail", "curious") == "SecretNotFound", "refusal of a Secret that is not there")
+            for namespace, name in (("mail", "sly"), ("shop", "elsewhere"), ("shop", "both")):
+                wait_until(lambda: reason(namespace, name) == "NotAllowed", f"refusal of {namespace}.{name}")
+            wait_until(lambda: "drover-good" in fresh.kubectl("get", "deployments", "-n", "shop", "-o", "name"), "Deployment")
+            fresh.kubectl("delete", "jobqueues", "--all", "--all-namespaces", "--timeout=60s")
+        with pytest.raises(BlockingIOError):  # nobody has called
+            listening.accept()
+        read = {(event["objectRef"]["namespace"], event["objectRef"]["name"]) for event in fresh.audit()
+                if event.get("objectRef", {}).get("resource") == "secrets" and event["user"]["username"].endswith(":drover")}
+        assert ("mail", "private") in read and ("shop", "private") not in read
 
 
 # --- on a node ---
