@@ -19,9 +19,7 @@ public:
     void set(Time now_there) { wall_start_ += now_there - now(); }
 
     // From the machine's clock as it is now.
-    Duration offset() const {
-        return now() - std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-    }
+    Duration offset() const { return now() - std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
 private:
     // Read first: held up between the two, this clock is late, which makes no retry early.
