@@ -90,6 +90,7 @@ class ControlPlane:
         (self.dir / "log").mkdir()
         self._make_certificates()
         self._prepare()
+        self._start_etcd()
         self._start_api_server()
         if self._controllers:
             self._start_controllers()
@@ -132,6 +133,17 @@ class ControlPlane:
         path = self.dir / f"{namespace}-{name}.kubeconfig"
         self._write_kubeconfig(path, {"token": self.service_account_token(namespace, name)}, namespace)
         return path
+
+    @contextlib.contextmanager
+    def without_api_server(self):
+        """It is killed, and started again at the end, on the same port and with what it knew."""
+        child = self._children.pop("kube-apiserver")
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        try:
+            yield
+        finally:
+            self._start_api_server()
 
     def audit(self):
         """Every request that was answered so far, as audit.k8s.io/v1 events without bodies."""
@@ -181,11 +193,13 @@ class ControlPlane:
     def _tail(self, name):
         return "\n".join((self.dir / "log" / f"{name}.log").read_text(errors="replace").splitlines()[-20:])
 
-    def _start_api_server(self):
+    def _start_etcd(self):
         clients, peers = (f"http://127.0.0.1:{port}" for port in (self._etcd_port, self._etcd_peer_port))
         self._spawn("etcd", self.bin / "etcd", "--data-dir", self.dir / "etcd", "--unsafe-no-fsync", "--log-level=warn",
                     "--listen-client-urls", clients, "--advertise-client-urls", clients, "--listen-peer-urls", peers,
                     "--initial-advertise-peer-urls", peers, "--initial-cluster", f"default={peers}")
+
+    def _start_api_server(self):
         policy = self.dir / "audit-policy.json"
         policy.write_text(json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy",
                                       "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}]}))
@@ -193,7 +207,7 @@ class ControlPlane:
         pki = self.dir / "pki"
         self._spawn(
             "kube-apiserver", self.bin / "kube-apiserver", *self.api_options,
-            f"--bind-address={self.bind_address}", f"--secure-port={self._port}", f"--etcd-servers={clients}",
+            f"--bind-address={self.bind_address}", f"--secure-port={self._port}", f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
             f"--service-cluster-ip-range={SERVICES}", "--allow-privileged=true", "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             # Without controllers nobody makes the ServiceAccount `default`, without which no pod would be accepted.
