@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -70,8 +71,9 @@ void read_metadata(FieldReader fields, JobQueue& queue) {
     fields.read_strings("labels", queue.labels);
     fields.read_strings("annotations", queue.annotations);
     // What an API server adds.
-    fields.accept({"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
-                   "deletionGracePeriodSeconds", "managedFields", "finalizers", "ownerReferences", "selfLink"});
+    fields.read_integer("generation", queue.generation, 0, std::numeric_limits<std::int64_t>::max());
+    fields.accept({"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+                   "managedFields", "finalizers", "ownerReferences", "selfLink"});
     fields.refuse_unknown();
 }
 

@@ -69,6 +69,7 @@ struct JobQueue {
     std::string ns = "default";
     std::map<std::string, std::string> labels;
     std::map<std::string, std::string> annotations;
+    std::int64_t generation = 0;  // that the API server counts, +1 with each change of the spec; 0: not from one
 
     KafkaSpec kafka;
     std::string worker_container;      // "" is the first

@@ -13,6 +13,7 @@ ordered_json metadata_json(const JobQueue& queue) {
     ordered_json json{{"name", queue.name}, {"namespace", queue.ns}};
     if (!queue.labels.empty()) json["labels"] = queue.labels;
     if (!queue.annotations.empty()) json["annotations"] = queue.annotations;
+    if (queue.generation != 0) json["generation"] = queue.generation;
     return json;
 }
 

@@ -1,5 +1,7 @@
 #include "src/jobqueue/sidecar_config.h"
 
+#include <limits>
+
 #include "src/jobqueue/spec_fields.h"
 
 namespace drover::jobqueue {
@@ -51,6 +53,8 @@ SidecarConfig read_config(FieldReader fields) {
     fields.read_string("queue", config.queue);
     fields.read_string("namespace", config.ns);
     fields.read_string("pod", config.pod);
+    fields.read_string("uid", config.uid);
+    fields.read_integer("generation", config.generation, 0, std::numeric_limits<std::int64_t>::max());
     fields.read_strings("kafka", config.kafka);
     fields.read_string("topic", config.topic);
     read_lanes(fields, config.lanes);
@@ -81,6 +85,7 @@ SidecarConfig sidecar_config_for(const JobQueue& queue) {
     SidecarConfig config;
     config.queue = queue.name;
     config.ns = queue.ns;
+    config.generation = queue.generation;
     config.kafka = queue.kafka.settings;
     if (!queue.kafka.bootstrap_servers.empty()) config.kafka["bootstrap.servers"] = queue.kafka.bootstrap_servers;
     Topics topics = topics_of(queue);
@@ -116,6 +121,8 @@ std::string to_json(const SidecarConfig& config) {
                             {"queue", config.queue},
                             {"namespace", config.ns},
                             {"pod", config.pod},
+                            {"uid", config.uid},
+                            {"generation", config.generation},
                             {"kafka", config.kafka},
                             {"topic", config.topic},
                             {"lanes", std::move(lanes)},

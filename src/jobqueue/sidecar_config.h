@@ -22,6 +22,8 @@ struct SidecarConfig {
     std::string queue;  // name
     std::string ns = "default";
     std::string pod;                           // who this is, in attempts and metrics
+    std::string uid;                           // of the JobQueue in its cluster; "" where there is none
+    std::int64_t generation = 0;               // of the JobQueue that this was made of; 0 where nobody counts
     std::map<std::string, std::string> kafka;  // librdkafka settings by its own names, bootstrap.servers among them
 
     std::string topic;               // of the normal lane

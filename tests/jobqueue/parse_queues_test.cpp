@@ -105,6 +105,7 @@ TEST(QueueFile, everything_that_can_be_given_is_read) {
     const JobQueue queue = queue_of(everything);
     EXPECT_TRUE(queue.events);
     EXPECT_EQ(queue.ns, "shop");
+    EXPECT_EQ(queue.generation, 3);
     EXPECT_EQ(queue.labels.at("team"), "mail");
     EXPECT_EQ(queue.kafka, (KafkaSpec{"a:9092,b:9092",
                                       "kafka-client",
