@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "src/jobqueue/hot_config.h"
 #include "src/jobqueue/sidecar_config.h"
 
 namespace drover::operator_core {
@@ -49,12 +50,13 @@ json object(const JobQueue& queue, const Surroundings& around, std::string_view 
 }
 
 // A pause goes through the control topic: it is no reason to start pods anew.
-std::string config_of(const JobQueue& queue, const Surroundings& around) {
+jobqueue::SidecarConfig config_of(const JobQueue& queue, const Surroundings& around) {
     jobqueue::SidecarConfig config = jobqueue::sidecar_config_for(queue);
+    config.uid = around.uid;
     config.paused = false;
     config.probe_port = probe_port;
     for (const auto& [name, topic] : around.queue_topics) config.queue_topics.emplace(name, topic);
-    return jobqueue::to_json(config);
+    return config;
 }
 
 // FNV-1a, 64 bits: tells configurations apart, and protects nothing.
@@ -234,12 +236,13 @@ json selector_of(const JobQueue& queue) { return {{"matchLabels", {{std::string(
 // May throw json::exception where a template has a value of another type than Kubernetes has there.
 Result<Workload> render(const JobQueue& queue, const Installation& installation, const Surroundings& around) {
     const std::string name = workload_name(queue.name);
-    const std::string config = config_of(queue, around);
-    const std::string hash = hash_of(config);
+    const jobqueue::SidecarConfig config = config_of(queue, around);
+    const std::string hash = hash_of(jobqueue::cold_config_of(config));
     Workload workload;
+    workload.hot_config = jobqueue::hot_config_of(config);
 
     json config_map = object(queue, around, "v1", "ConfigMap", name);
-    config_map["data"] = {{"sidecar.json", config}};
+    config_map["data"] = {{"sidecar.json", jobqueue::to_json(config)}};
     workload.objects.push_back(std::move(config_map));
 
     json deployment;

@@ -22,7 +22,8 @@
 namespace drover::operator_core {
 
 inline constexpr std::string_view queue_label = "drover.dev/queue";
-inline constexpr std::string_view config_annotation = "drover.dev/config";  // of a pod: a hash of what it started with
+// Of a pod: a hash of the part of its configuration that does not change while it runs.
+inline constexpr std::string_view config_annotation = "drover.dev/config";
 inline constexpr int probe_port = 4041;
 
 // Of a queue's own objects.
@@ -47,6 +48,7 @@ struct Surroundings {
 
 struct Workload {
     std::vector<nlohmann::json> objects;  // in the order in which they are to be applied
+    std::string hot_config;               // for the control topic, once they are: pods that run go on by it
     bool drain_hook_conflict = false;     // the app has a preStop hook of its own, which is kept
 };
 

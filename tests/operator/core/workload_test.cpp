@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "src/jobqueue/hot_config.h"
 #include "src/jobqueue/sidecar_config.h"
 
 namespace drover::operator_core {
@@ -153,8 +154,50 @@ TEST(Workload, B12_pods_are_made_anew_for_what_they_start_with_and_for_nothing_e
     queue.paused = true;
     queue.scaling.max_replicas = 50;
     EXPECT_EQ(hash(queue), before);
+    queue.generation = 7;
+    queue.delivery.concurrency = 3;
+    queue.delivery.rate_limit = jobqueue::Rate{10};
+    queue.retry.jitter = 0.5;
+    EXPECT_EQ(hash(queue), before);
     queue.delivery.path = "/jobs";
     EXPECT_NE(hash(queue), before);
+
+    jobqueue::JobQueue longer = email();
+    longer.delivery.timeout = std::chrono::minutes(5);
+    EXPECT_NE(hash(longer), before);
+    jobqueue::JobQueue stepwise = email();
+    stepwise.retry.initial = std::chrono::seconds(3);
+    EXPECT_NE(hash(stepwise), before) << "it has other retry topics";
+}
+
+TEST(Workload, B12_another_queue_beside_it_is_no_reason_to_make_pods_anew) {
+    Surroundings alone = around, beside_another = around;
+    alone.queue_topics = {{"email", "shop.email"}};
+    beside_another.queue_topics = {{"email", "shop.email"}, {"reports", "shop.reports"}};
+    const Workload before = workload_for(email(), alone), after = workload_for(email(), beside_another);
+    EXPECT_EQ(of_kind(before, "Deployment"), of_kind(after, "Deployment"));
+    EXPECT_NE(of_kind(before, "ConfigMap"), of_kind(after, "ConfigMap"));
+    EXPECT_NE(before.hot_config, after.hot_config);
+}
+
+TEST(Workload, B12_a_pod_that_runs_is_told_what_a_new_one_starts_with) {
+    const auto started_with = [](const Workload& workload) {
+        return jobqueue::sidecar_config_from_json(
+                   of_kind(workload, "ConfigMap")["data"]["sidecar.json"].get<std::string>())
+            .value();
+    };
+    jobqueue::JobQueue queue = email();
+    queue.generation = 1;
+    const jobqueue::SidecarConfig running = started_with(workload_for(queue));
+    queue.generation = 2;
+    queue.delivery.concurrency = 3;
+    queue.retry.jitter = 0.5;
+    const Workload workload = workload_for(queue);
+    const auto told = jobqueue::with_hot_config(running, workload.hot_config);
+    ASSERT_TRUE(told) << told.error().message;
+    EXPECT_EQ(*told, started_with(workload));
+    EXPECT_EQ(told->uid, "u-1");
+    EXPECT_EQ(told->generation, 2);
 }
 
 TEST(Workload, B1_credentials_are_mounted_and_never_copied) {
