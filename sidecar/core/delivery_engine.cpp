@@ -208,8 +208,8 @@ void DeliveryEngine::on(event::Arrived& arrived) {
               .key = arrived.key,
               .handovers = job.handovers,
               .attempts_made = std::max(arrived.attempts_made, 0),
-              .max_attempts = std::max(arrived.max_attempts.value_or(config_.retry.max_attempts), 1),
-              .timeout = arrived.timeout.value_or(config_.timeout),
+              .own_max_attempts = arrived.max_attempts,
+              .own_timeout = arrived.timeout,
               .due_at = arrived.due_at.value_or(Time{}),
               .appended_at = arrived.appended_at,
               .deadline = arrived.deadline};
@@ -221,13 +221,6 @@ void DeliveryEngine::on(event::Arrived& arrived) {
     enter(arrived.slot, State::parked);
     if (arrived.cancelled) return end(arrived.slot, true);
     if (arrived.unfit) return bury(arrived.slot, std::move(*arrived.unfit), false);
-    if (job.attempts_made >= job.max_attempts) {
-        return bury(arrived.slot,
-                    {.error_class = "AttemptsExhausted",
-                     .message = std::to_string(job.attempts_made) + " of " + std::to_string(job.max_attempts) +
-                                " attempts were made before"},
-                    false);
-    }
     if (config_.ordering == jobqueue::Ordering::partition) job.sequence = 0;
     if (config_.ordering == jobqueue::Ordering::key) job.sequence = arrived.key;
     if (job.sequence) {
@@ -405,6 +398,48 @@ void DeliveryEngine::on(event::WorkerProbed& probed) {
 
 void DeliveryEngine::on(event::Paused& paused) { paused_ = paused.paused; }
 
+void DeliveryEngine::on(event::Reconfigured& changed) {
+    // An app that is overloaded gets more only as it keeps up.
+    const bool keeps_up = allowed_ >= config_.concurrency;
+    allowed_ = keeps_up ? changed.concurrency : std::min<double>(allowed_, changed.concurrency);
+    config_.concurrency = changed.concurrency;
+    config_.retry = std::move(changed.retry);
+    config_.batch_max_size = changed.batch_max_size;
+    config_.batch_max_wait = changed.batch_max_wait;
+    config_.timeout = changed.timeout;
+    limit(changed.rate_limit, changed.key_rate_limit);
+}
+
+void DeliveryEngine::limit(const std::optional<jobqueue::Rate>& rate, const std::optional<jobqueue::Rate>& key_rate) {
+    if (!rate) {
+        queue_rate_.reset();
+    } else if (!queue_rate_) {
+        queue_rate_.emplace(*rate);
+    } else if (rate != config_.rate_limit) {
+        queue_rate_->set_rate(*rate, now_);
+    }
+    config_.rate_limit = rate;
+
+    if (key_rate == config_.key_rate_limit) return;
+    config_.key_rate_limit = key_rate;
+    if (!key_rate) {
+        key_rates_.reset();
+    } else if (!key_rates_) {
+        key_rates_.emplace(*key_rate);
+    } else {
+        key_rates_->set_rate(*key_rate, now_);
+    }
+    for (auto& [id, partition] : partitions_) partition.moved_until.clear();
+    std::vector<Slot> limited;
+    for (const Sleeper& each : delayed_) {
+        if (jobs_[each.slot].state == State::limited) limited.push_back(each.slot);
+    }
+    for (const Slot slot : limited) {
+        delayed_.erase(sleeper(slot));
+        offer(slot);
+    }
+}
+
 void DeliveryEngine::on(event::Drain&) {
     if (draining_) return;
     draining_ = true;
@@ -433,6 +468,10 @@ DeliveryEngine::Job* DeliveryEngine::leased_out(Lease lease) {
     if (slot >= jobs_.size()) return nullptr;
     Job& job = jobs_[slot];
     return job.state == State::in_flight && job.handovers == handovers_of(lease) ? &job : nullptr;
+}
+
+int DeliveryEngine::max_attempts_of(const Job& job) const {
+    return std::max(job.own_max_attempts.value_or(config_.retry.max_attempts), 1);
 }
 
 // One partition that stands still must not take the others' memory.
@@ -476,6 +515,13 @@ void DeliveryEngine::enter(Slot slot, State state) {
 
 void DeliveryEngine::offer(Slot slot) {
     Job& job = jobs_[slot];
+    if (is_exhausted(job)) {
+        return bury(slot,
+                    {.error_class = "AttemptsExhausted",
+                     .message = std::to_string(job.attempts_made) + " of " + std::to_string(max_attempts_of(job)) +
+                                " attempts were made before"},
+                    false);
+    }
     if (job.deadline && *job.deadline <= std::max(now_, job.due_at)) {
         return bury(slot,
                     {.error_class = "DeadlineExceeded",
@@ -528,8 +574,7 @@ void DeliveryEngine::end(Slot slot, bool cancelled) {
 void DeliveryEngine::fail(Slot slot, Outcome&& outcome) {
     Job& job = jobs_[slot];
     if (outcome.costs_attempt) ++job.attempts_made;
-    if (outcome.costs_attempt && job.attempts_made >= job.max_attempts)
-        return bury(slot, std::move(outcome.cause), true);
+    if (is_exhausted(job)) return bury(slot, std::move(outcome.cause), true);
 
     const Duration wait = outcome.wait ? *outcome.wait : retry_delay(config_.retry, job.attempts_made, random_unit());
     job.due_at = whole_millis(now_ + wait);
@@ -766,7 +811,7 @@ void DeliveryEngine::hand_over() {
         }
         const Slot slot = *ready_.pop(now_);
         Job& job = jobs_[slot];
-        if (job.deadline && *job.deadline <= now_) {
+        if ((job.deadline && *job.deadline <= now_) || is_exhausted(job)) {
             offer(slot);
             continue;
         }
@@ -790,9 +835,10 @@ void DeliveryEngine::hand_over() {
         job.aborted = false;
         job.leave_by.reset();
         job.handed_over_at = now_;
+        job.timeout = std::min(job.own_timeout.value_or(config_.timeout), config_.timeout);
         expire(job, now_ + job.timeout);
         actions_.emplace_back(
-            action::HandOver{slot, lease_of(slot, job.handovers), job.attempts_made + 1, job.max_attempts, batch});
+            action::HandOver{slot, lease_of(slot, job.handovers), job.attempts_made + 1, max_attempts_of(job), batch});
     }
 }
 

@@ -93,7 +93,7 @@ struct Arrived {
     std::optional<std::uint64_t> key;  // hash of the record's key
     int attempts_made = 0;
     std::optional<int> max_attempts;  // where the job has its own
-    std::optional<Duration> timeout;
+    std::optional<Duration> timeout;  // the same; the queue's is the longest
     std::optional<Time> due_at, deadline;
     Time appended_at{};                      // the record's timestamp
     std::optional<std::size_t> lane;         // where it is not its partition's
@@ -154,6 +154,17 @@ struct WorkerProbed {
 struct Paused {
     bool paused = true;
 };
+// The queue is another one in these respects, as EngineConfig has them: whatever happens from now on happens by them.
+// What is in flight goes on as it was handed over; what waits for its next try waits as long as it was told.
+struct Reconfigured {
+    jobqueue::RetryPolicy retry;
+    int concurrency = 8;  // with more in flight than that, nothing is handed over until there are fewer
+    int batch_max_size = 1;
+    Duration batch_max_wait{0};
+    std::optional<jobqueue::Rate> rate_limit;
+    std::optional<jobqueue::Rate> key_rate_limit;
+    Duration timeout = std::chrono::seconds(30);
+};
 struct Drain {};  // hand nothing over any more: what waits is dropped, what is in flight is finished, Drained follows
 struct Tick {};   // time has passed
 }  // namespace event
@@ -161,7 +172,7 @@ struct Tick {};   // time has passed
 using Event = std::variant<event::Assigned, event::Revoking, event::Lost, event::Arrived, event::Finished,
                            event::ReachedEnd, event::Answered, event::Accepted, event::Renewed, event::Cancelled,
                            event::Demanded, event::UsageHeard, event::Written, event::WriteFailed, event::Committed,
-                           event::WorkerProbed, event::Paused, event::Drain, event::Tick>;
+                           event::WorkerProbed, event::Paused, event::Reconfigured, event::Drain, event::Tick>;
 
 namespace action {
 struct HandOver {
@@ -323,8 +334,9 @@ private:
         std::optional<std::uint64_t> key, sequence;
         std::uint32_t handovers = 0;  // the upper half of the lease
         int attempts_made = 0;
-        int max_attempts = 1;
-        Duration timeout{0};
+        std::optional<int> own_max_attempts;
+        std::optional<Duration> own_timeout;
+        Duration timeout{0};  // of the try that is in flight
         Time due_at{};
         Time appended_at{};
         std::optional<Time> deadline;
@@ -365,6 +377,7 @@ private:
     void on(event::Committed&);
     void on(event::WorkerProbed&);
     void on(event::Paused&);
+    void on(event::Reconfigured&);
     void on(event::Drain&);
     void on(event::Tick&) {}
 
@@ -376,6 +389,8 @@ private:
     Job* leased_out(Lease lease);  // nothing: that hand-over is over
     bool is_leaving(const Partition& partition) const { return draining_ || partition.revoking; }
     bool is_full(const Partition& partition) const;
+    int max_attempts_of(const Job& job) const;
+    bool is_exhausted(const Job& job) const { return job.attempts_made >= max_attempts_of(job); }
     std::size_t held_share() const;
     std::size_t ready_limit() const;
 
@@ -404,6 +419,7 @@ private:
     void abort_expired();
     void probe_worker();
     void share_rate();
+    void limit(const std::optional<jobqueue::Rate>& rate, const std::optional<jobqueue::Rate>& key_rate);
     bool is_held_by_key_limit(Slot slot);
     bool may_hand_over();
     Time batch_due_at() const;

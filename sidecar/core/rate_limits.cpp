@@ -13,12 +13,19 @@ constexpr int exact_places = 64;  // a key's last places, to the microsecond; of
 
 double micros(Duration duration) { return static_cast<double>(duration.count()); }
 
+double per_micro(jobqueue::Rate rate) { return std::max(rate.max, 0) / micros(std::max(rate.per, Duration(1))); }
+
 }  // namespace
 
 // --- a queue's rate ---
 
-QueueRate::QueueRate(jobqueue::Rate rate)
-    : tokens_per_micro_(std::max(rate.max, 0) / micros(std::max(rate.per, Duration(1)))) {}
+QueueRate::QueueRate(jobqueue::Rate rate) : tokens_per_micro_(per_micro(rate)) {}
+
+void QueueRate::set_rate(jobqueue::Rate rate, Time now) {
+    advance(now);
+    tokens_per_micro_ = per_micro(rate);
+    clamp_tokens();
+}
 
 void QueueRate::set_partitions(int mine, int all, Time now) {
     advance(now);
@@ -147,10 +154,29 @@ void QueueRate::clamp_tokens() {
 
 // --- a key's rate ---
 
-KeyRates::KeyRates(jobqueue::Rate rate)
-    : max_(std::max(rate.max, 1)),
-      per_(std::max(rate.per, Duration(1))),
-      grain_(max_ <= exact_places ? Duration(1) : per_ / exact_places + Duration(1)) {}
+KeyRates::KeyRates(jobqueue::Rate rate) { take_rate(rate); }
+
+void KeyRates::take_rate(jobqueue::Rate rate) {
+    max_ = std::max(rate.max, 1);
+    per_ = std::max(rate.per, Duration(1));
+    grain_ = max_ <= exact_places ? Duration(1) : per_ / exact_places + Duration(1);
+}
+
+void KeyRates::set_rate(jobqueue::Rate rate, Time now) {
+    advance(now);
+    take_rate(rate);
+    looks_.clear();
+    for (auto& [key, places] : keys_) {
+        // Of more than `max` the last ones tell when there is a free one.
+        for (auto oldest = places.given.begin(); places.count > max_; ++oldest) {
+            const int gone = std::min(oldest->count, places.count - max_);
+            oldest->count -= gone;
+            places.count -= gone;
+        }
+        std::erase_if(places.given, [](const Places& each) { return each.count == 0; });
+        looks_.emplace_back(now_ + per_, key);
+    }
+}
 
 bool KeyRates::take(std::uint64_t key, Time now) {
     advance(now);

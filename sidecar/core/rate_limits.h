@@ -48,6 +48,9 @@ public:
     // max < 1: nothing is ever taken.
     explicit QueueRate(jobqueue::Rate rate);
 
+    // From now on. Tokens that there are stay, as many as the bucket holds then.
+    void set_rate(jobqueue::Rate rate, Time now);
+
     // Partitions that go are told before others that come.
     void set_partitions(int mine, int all, Time now);
 
@@ -111,6 +114,9 @@ public:
     // max < 1 counts as 1.
     explicit KeyRates(jobqueue::Rate rate);
 
+    // From now on. The places that a key was given count for the new rate too, as far back as the old one looked.
+    void set_rate(jobqueue::Rate rate, Time now);
+
     // Takes a place now, if there is one and nobody who came before waits for it.
     bool take(std::uint64_t key, Time now);
 
@@ -135,12 +141,13 @@ private:
     };
 
     void advance(Time now);
+    void take_rate(jobqueue::Rate rate);
     Time next_place(std::uint64_t key) const;
     void give(std::uint64_t key, Time place);
 
-    int max_;
-    Duration per_;
-    Duration grain_;
+    int max_ = 1;
+    Duration per_{1};
+    Duration grain_{1};
     Time now_{};
     std::unordered_map<std::uint64_t, Key> keys_;
     std::deque<std::pair<Time, std::uint64_t>> looks_;  // when each key is looked at, whether to forget it

@@ -34,7 +34,8 @@ rc::Gen<Scenario> scenarios(Ordering ordering, bool violent) {
                                     rc::gen::set(&Scenario::events, rc::gen::arbitrary<bool>()),
                                     rc::gen::set(&Scenario::leased, rc::gen::element(0, 30, 80)),
                                     rc::gen::set(&Scenario::cancels, rc::gen::element(0, 10, 50)),
-                                    rc::gen::set(&Scenario::duplicates, rc::gen::element(0, 10, 50)));
+                                    rc::gen::set(&Scenario::duplicates, rc::gen::element(0, 10, 50)),
+                                    rc::gen::set(&Scenario::changes, rc::gen::element(0, 0, 1, 10)));
 }
 
 void keeps_every_promise(const Scenario& scenario) {
@@ -142,6 +143,32 @@ TEST(Worlds, A8_A10_A11_A14_A16_have_every_kind_of_hand_over_in_them) {
     EXPECT_GT(sum.half_batches, 20);
     EXPECT_GT(sum.duplicates, 50);
     EXPECT_GT(sum.events, 200);
+}
+
+TEST(Worlds, B12_have_configurations_that_change_in_them) {
+    DeliveryWorld::Counts sum;
+    for (unsigned seed = 0; seed < 60; ++seed) {
+        DeliveryWorld world({.ordering = seed % 3 == 2 ? Ordering::key : Ordering::none,
+                             .seed = seed,
+                             .jobs = 30,
+                             .partitions = 2,
+                             .members = 2,
+                             .concurrency = 5,
+                             .disturbances = 4,
+                             .trouble = 50,
+                             .violent = seed % 5 == 0,
+                             .batch = seed % 4 == 1 ? 3 : 1,
+                             .batch_wait = 300,
+                             .pulled = seed % 4 == 2,
+                             .leased = 30,
+                             .changes = 10});
+        EXPECT_EQ(world.run(), "") << world.trace();
+        sum += world.counts();
+    }
+    EXPECT_GT(sum.reconfigured, 500);
+    EXPECT_GT(sum.crowded, 20);
+    EXPECT_GT(sum.exhausted, 20);
+    EXPECT_GT(sum.timeouts, 30);
 }
 
 // With more than can be done, the lower lanes wait, but not for ever.

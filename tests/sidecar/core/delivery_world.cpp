@@ -37,7 +37,7 @@ std::ostream& operator<<(std::ostream& out, const Scenario& s) {
                << ", .batch = " << s.batch << ", .batch_wait = " << s.batch_wait
                << ", .pulled = " << (s.pulled ? "true" : "false") << ", .events = " << (s.events ? "true" : "false")
                << ", .leased = " << s.leased << ", .cancels = " << s.cancels << ", .duplicates = " << s.duplicates
-               << "}";
+               << ", .changes = " << s.changes << "}";
 }
 
 DeliveryWorld::Counts& DeliveryWorld::Counts::operator+=(const Counts& o) {
@@ -48,6 +48,7 @@ DeliveryWorld::Counts& DeliveryWorld::Counts::operator+=(const Counts& o) {
     accepted += o.accepted, renewed += o.renewed, late += o.late, handed_on += o.handed_on, cancelled += o.cancelled;
     cancelled_running += o.cancelled_running, batches += o.batches, half_batches += o.half_batches;
     out_of_lane += o.out_of_lane, duplicates += o.duplicates, events += o.events;
+    reconfigured += o.reconfigured, exhausted += o.exhausted, crowded += o.crowded;
     return *this;
 }
 
@@ -114,6 +115,7 @@ DeliveryWorld::DeliveryWorld(const Scenario& scenario) : scenario_(scenario), ra
     for (std::size_t log = 0; log < logs_.size(); ++log) assign(log);
     disturbances_left_ = scenario.disturbances;
     for (int i = 0; i < scenario.disturbances; ++i) at(beginning + between(0, 12'000), [this] { disturb(); });
+    for (int i = 0; i < scenario.changes; ++i) at(beginning + between(0, 12'000), [this] { change(); });
 }
 
 std::string DeliveryWorld::run() {
@@ -203,6 +205,9 @@ void DeliveryWorld::start(int index) {
     const int life = member.life + 1;
     member = Member{};
     member.life = life;
+    member.config = config_;
+    member.most_concurrency = config_.concurrency;
+    member.most_in_a_batch = config_.batch_max_size;
     member.engine = std::make_unique<DeliveryEngine>(config_, random_());
     if (!calm() && chance(50)) member.app_up_at = now_ + between(0, 2000);
     for (int job = 0; job < scenario_.jobs; ++job) {  // it reads the control topic to its end first
@@ -288,10 +293,41 @@ void DeliveryWorld::hear_taken_back(int index, int job) {
     for (const Slot slot : slots) step(index, event::Cancelled{slot});
 }
 
+// Somebody changes the JobQueue; each member hears of it when it does.
+void DeliveryWorld::change() {
+    config_.concurrency = 1 + die(6);
+    config_.retry.max_attempts = 1 + die(5);
+    config_.retry.initial = between(50, 500);
+    config_.timeout = between(300, 1500);
+    if (in_batches()) config_.batch_max_size = 2 + die(3);
+    config_.batch_max_wait = between(0, 500);
+    note(text("the queue is changed: concurrency ", config_.concurrency, ", attempts ", config_.retry.max_attempts));
+    for (int member = 0; member < scenario_.members; ++member) {
+        later(member, between(0, 200), [this, member] { hear_of_change(member); });
+    }
+}
+
+void DeliveryWorld::hear_of_change(int index) {
+    Member& member = member_at(index);
+    member.config = config_;
+    member.most_concurrency = std::max(member.most_concurrency, config_.concurrency);
+    member.most_in_a_batch = std::max(member.most_in_a_batch, config_.batch_max_size);
+    ++counts_.reconfigured;
+    counts_.crowded += exchanges_of(member) > static_cast<std::size_t>(config_.concurrency) ? 1 : 0;
+    step(index, event::Reconfigured{.retry = config_.retry,
+                                    .concurrency = config_.concurrency,
+                                    .batch_max_size = config_.batch_max_size,
+                                    .batch_max_wait = config_.batch_max_wait,
+                                    .rate_limit = {},
+                                    .key_rate_limit = {},
+                                    .timeout = config_.timeout});
+}
+
 void DeliveryWorld::step(int index, Event event) {
     if (!broken_.empty()) return;
     Member& member = member_at(index);
     const bool is_tick = std::holds_alternative<event::Tick>(event);
+    const std::size_t exchanges_before = exchanges_of(member);
     const auto seen = member.engine->step(std::move(event), now_);
     const std::vector<Action> actions(seen.begin(), seen.end());
     member.idle_ticks = is_tick && actions.empty() ? member.idle_ticks + 1 : 0;
@@ -304,19 +340,24 @@ void DeliveryWorld::step(int index, Event event) {
     const auto given = std::exchange(member.given, {});
     for (const std::vector<Lease>& exchange : given) receive(index, exchange);
     if (!broken_.empty()) return;
-    check_bounds(index);
+    check_bounds(index, exchanges_before);
     check_leases(index);
     check_work_goes_on(index);
 }
 
-void DeliveryWorld::check_bounds(int index) {
+std::size_t DeliveryWorld::exchanges_of(const Member& member) const {
+    if (!in_batches()) return member.hands.size();
+    std::set<std::uint32_t> exchanges;
+    for (const auto& [lease, hand] : member.hands) exchanges.insert(hand.exchange);
+    return exchanges.size();
+}
+
+void DeliveryWorld::check_bounds(int index, std::size_t exchanges_before) {
     const Member& member = member_at(index);
     const DeliveryEngine& engine = *member.engine;
     if (engine.in_flight() != member.hands.size()) fail("in_flight() does not count the jobs in flight");
-    std::set<std::uint32_t> exchanges;
-    for (const auto& [lease, hand] : member.hands) exchanges.insert(hand.exchange);
-    const auto concurrency = static_cast<std::size_t>(scenario_.concurrency);
-    if ((in_batches() ? exchanges.size() : member.hands.size()) > concurrency) {
+    // What was handed over when more was allowed goes on.
+    if (exchanges_of(member) > std::max(static_cast<std::size_t>(member.config.concurrency), exchanges_before)) {
         fail("more in flight than the concurrency allows");
     }
 
@@ -327,7 +368,7 @@ void DeliveryWorld::check_bounds(int index) {
         ++held[kept.assignment];
         if (kept.letter == Letter::none) ++waiting[lane_of(kept)];
     }
-    const std::size_t most_in_flight = concurrency * static_cast<std::size_t>(scenario_.batch);
+    const auto most_in_flight = static_cast<std::size_t>(member.most_concurrency * member.most_in_a_batch);
     for (const auto& [id, count] : held) {
         if (count > config_.held_jobs + most_in_flight) fail(text("assignment ", id, " holds ", count, " jobs"));
     }
@@ -367,9 +408,9 @@ void DeliveryWorld::check_work_goes_on(int index) {
     for (const auto& [slot, held] : member.slots) {
         if (!is_ready(member, held)) continue;
         ++ready;
-        has_waited |= !in_batches() || ready_at(held) + config_.batch_max_wait <= now_;
+        has_waited |= !in_batches() || ready_at(held) + member.config.batch_max_wait <= now_;
     }
-    if (has_waited || (in_batches() && ready >= scenario_.batch))
+    if (has_waited || (in_batches() && ready >= member.config.batch_max_size))
         fail("a job is ready, nothing in flight, and it waits");
 }
 

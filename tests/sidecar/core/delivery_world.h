@@ -47,6 +47,7 @@ struct Scenario {
     int leased = 0;      // how many of a hundred tries are answered 202
     int cancels = 0;     // how many of a hundred jobs are taken back
     int duplicates = 0;  // how many of a hundred are produced twice
+    int changes = 0;     // how often the queue's configuration is changed
 };
 std::ostream& operator<<(std::ostream& out, const Scenario& scenario);
 
@@ -66,6 +67,7 @@ public:
         int accepted = 0, renewed = 0, late = 0, handed_on = 0;  // handed_on: leased for longer than max_drain
         int cancelled = 0, cancelled_running = 0, batches = 0, half_batches = 0, out_of_lane = 0, duplicates = 0;
         int events = 0;
+        int reconfigured = 0, exhausted = 0, crowded = 0;  // crowded: with more in flight than is allowed from now on
         Counts& operator+=(const Counts& other);
     };
     const Counts& counts() const { return counts_; }
@@ -138,11 +140,14 @@ private:
         AssignmentId assignment = 0;
         std::uint32_t exchange = 0;
         Time at{}, expires{};
+        Duration timeout{0};
         std::optional<Time> leave_by;
         bool leased = false, aborted = false, expired = false;
     };
     struct Member {
         std::unique_ptr<DeliveryEngine> engine;
+        EngineConfig config;                            // that it goes by: others may have heard of a newer one
+        int most_concurrency = 0, most_in_a_batch = 0;  // in its life
         int life = 0;
         std::map<AssignmentId, Assignment> assignments;
         std::map<Slot, Held> slots;
@@ -183,9 +188,12 @@ private:
     void drop_member(int member);
     void disturb();
     void take_back(int job);
+    void change();
+    void hear_of_change(int member);
     void hear_taken_back(int member, int job);
     void step(int member, Event event);
-    void check_bounds(int member);
+    std::size_t exchanges_of(const Member& member) const;
+    void check_bounds(int member, std::size_t exchanges_before);
     void check_leases(int member);
     void check_work_goes_on(int member);
     void check_order(int member, const Held& held);
@@ -236,15 +244,19 @@ private:
     bool is_ready(const Member& member, const Held& held);  // for certain; else it may be, too
     bool is_repeated(const Held& held) const;               // an earlier record of its log is the same try
     Time ready_at(const Held& held);
-    int most_attempts(const Job& job) const { return job.max_attempts.value_or(scenario_.max_attempts); }
-    Duration timeout_of(const Job& job) const { return job.timeout.value_or(config_.timeout); }
+    static int most_attempts(const Member& member, const Job& job) {
+        return job.max_attempts.value_or(member.config.retry.max_attempts);
+    }
+    static Duration timeout_of(const Member& member, const Job& job) {
+        return std::min(job.timeout.value_or(member.config.timeout), member.config.timeout);
+    }
     bool in_place() const { return scenario_.ordering != jobqueue::Ordering::none || config_.retry_steps.empty(); }
     bool in_batches() const { return scenario_.batch > 1 && !scenario_.pulled; }
     std::size_t partitions() const { return static_cast<std::size_t>(scenario_.partitions); }
     bool finished() const;
 
     Scenario scenario_;
-    EngineConfig config_;
+    EngineConfig config_;  // the newest
     std::size_t metadata_bytes_;
     std::mt19937 random_;
     Time now_;

@@ -35,8 +35,8 @@ void DeliveryWorld::perform(int index, const action::HandOver& given) {
     if (job.deadline && now_ >= *job.deadline) fail("a job is handed over after its deadline");
     if (job.unfit) fail("an unfit record is handed over");
     if (member.taken_back.contains(record.job)) fail(text("job ", record.job, " is handed over after its cancel"));
-    if (given.max_attempts != most_attempts(job)) fail("the wrong number of attempts is told");
-    if (given.attempt > most_attempts(job)) fail(text("job ", record.job, " is tried too often"));
+    if (given.max_attempts != most_attempts(member, job)) fail("the wrong number of attempts is told");
+    if (given.attempt > most_attempts(member, job)) fail(text("job ", record.job, " is tried too often"));
     if (record.print) {
         const auto [same, is_new] = assignment->second.tries.emplace(*record.print, held.record);
         if (!is_new && same->second != held.record) fail(text("one try of job ", record.job, " is handed over twice"));
@@ -57,7 +57,7 @@ void DeliveryWorld::perform(int index, const action::HandOver& given) {
 
     held.lease = given.lease;
     ++job.in_flight;
-    Time expires = now_ + timeout_of(job);
+    Time expires = now_ + timeout_of(member, job);
     if (job.deadline) expires = std::min(expires, *job.deadline);
     const bool same_exchange = given.exchange != 0 && !member.given.empty() &&
                                member.hands.at(member.given.back().front()).exchange == given.exchange;
@@ -69,6 +69,7 @@ void DeliveryWorld::perform(int index, const action::HandOver& given) {
                                  .exchange = given.exchange,
                                  .at = now_,
                                  .expires = expires,
+                                 .timeout = timeout_of(member, job),
                                  .leased = scenario_.pulled};
 }
 
@@ -77,17 +78,19 @@ void DeliveryWorld::receive(int index, const std::vector<Lease>& exchange) {
     Member& member = member_at(index);
     if (in_batches()) {
         const auto size = static_cast<int>(exchange.size());
-        ++(size == scenario_.batch ? counts_.batches : counts_.half_batches);
-        if (size > scenario_.batch) fail("a batch is too large");
-        // One whose deadline has passed is found out when it would go, and the others go without it.
+        ++(size == member.config.batch_max_size ? counts_.batches : counts_.half_batches);
+        if (size > member.config.batch_max_size) fail("a batch is too large");
+        // One that may not go any more is found out when it would go, and the others go without it.
         const bool has_waited = std::ranges::any_of(member.slots, [&](const auto& entry) {
             const Held& held = entry.second;
-            const std::optional<Time> deadline = job_of(held).deadline;
-            if (held.letter == Letter::dead_letter) return deadline && *deadline <= now_;
+            const Job& job = job_of(held);
+            if (held.letter == Letter::dead_letter) {
+                return job.attempts_used >= most_attempts(member, job) || (job.deadline && *job.deadline <= now_);
+            }
             return held.lease && std::ranges::count(exchange, *held.lease) > 0 &&
-                   held.arrived_at + config_.batch_max_wait <= now_;
+                   held.arrived_at + member.config.batch_max_wait <= now_;
         });
-        if (size < scenario_.batch && !has_waited) fail("a batch goes early, and not full");
+        if (size < member.config.batch_max_size && !has_waited) fail("a batch goes early, and not full");
     }
     if (scenario_.pulled) return work(index, exchange.front(), die(4));
     if (exchange.size() == 1 && !calm() && chance(10)) {  // a heartbeat, though its answer is what it is waited for
@@ -133,7 +136,7 @@ void DeliveryWorld::accept(int index, Lease lease) {
     const Job& job = jobs_[static_cast<std::size_t>(hand.job)];
     hand.leased = true;
     hand.expires =
-        std::min({now_ + timeout_of(job), job.deadline.value_or(Time::max()), hand.leave_by.value_or(Time::max())});
+        std::min({now_ + hand.timeout, job.deadline.value_or(Time::max()), hand.leave_by.value_or(Time::max())});
     if (is_leaving(member, hand.assignment)) hurry(index, hand.assignment);
     step(index, event::Accepted{lease});
     work(index, lease, die(4));
@@ -141,9 +144,9 @@ void DeliveryWorld::accept(int index, Lease lease) {
 
 // On a leased job: a heartbeat now and then, and its end, if it is not too late by then.
 void DeliveryWorld::work(int index, Lease lease, int heartbeats) {
-    const Job& job = jobs_[static_cast<std::size_t>(member_at(index).hands.at(lease).job)];
+    const Duration timeout = member_at(index).hands.at(lease).timeout;
     const bool stalls = !calm() && chance(scenario_.trouble / 4);
-    const Duration pause = stalls ? timeout_of(job) + between(0, 500) : timeout_of(job) * (1 + die(90)) / 100;
+    const Duration pause = stalls ? timeout + between(0, 500) : timeout * (1 + die(90)) / 100;
     later(index, pause, [this, index, lease, heartbeats] {
         Member& member = member_at(index);
         if (!member.engine->standing(lease)) {
@@ -173,8 +176,8 @@ void DeliveryWorld::renew(int index, Lease lease) {
     const auto lasts = scenario_.pulled && chance(50) ? std::optional(between(100, 6000)) : std::nullopt;
     if (is_leaving(member, hand.assignment) && !hand.leave_by)
         hand.leave_by = std::max(hand.expires, now_ + config_.max_drain);
-    hand.expires = std::min({now_ + lasts.value_or(timeout_of(job)), job.deadline.value_or(Time::max()),
-                             hand.leave_by.value_or(Time::max())});
+    hand.expires = std::min(
+        {now_ + lasts.value_or(hand.timeout), job.deadline.value_or(Time::max()), hand.leave_by.value_or(Time::max())});
     step(index, event::Renewed{lease, lasts});
 }
 
@@ -225,7 +228,7 @@ void DeliveryWorld::answer(int index, Lease lease, const Reply& reply) {
         counts_.throttled += outcome.costs_attempt ? 0 : 1;
         if (outcome.costs_attempt) ++job.attempts_used;
         job.retried = true;
-        const Duration ladder = jobqueue::retry_delay(config_.retry, job.attempts_used, 0);
+        const Duration ladder = jobqueue::retry_delay(member.config.retry, job.attempts_used, 0);
         if (!scenario_.violent) job.not_before = now_ + outcome.wait.value_or(ladder);
     } else if (outcome.verdict == Outcome::Verdict::dead) {
         ++job.attempts_used;

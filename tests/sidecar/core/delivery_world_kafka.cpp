@@ -148,7 +148,9 @@ void DeliveryWorld::perform(int index, const action::WriteRetry& retry) {
         fail("a job goes on after its cancel");
     }
     if (retry.step >= config_.retry_steps.size()) return fail("a retry without a topic");
-    if (retry.attempts_made >= most_attempts(job)) fail("a retry without an attempt left");
+    if (held.letter == Letter::none && retry.attempts_made >= most_attempts(member, job)) {
+        fail("a retry without an attempt left");
+    }
     if (retry.due_at < job.not_before) fail("a retry is due early");
     const bool hop = retry.why == action::WriteRetry::Why::not_due;
     if (!hop && retry.cause.error_class.empty()) fail("a retry without its cause");
@@ -176,7 +178,8 @@ void DeliveryWorld::perform(int index, const action::WriteDeadLetter& letter) {
     const std::string& why = letter.cause.error_class;
     note(text("member ", index, " slot ", letter.slot, ": dead letter of job ", number, ", ", why));
     if (letter.without_payload && !held.refused_size) fail("a dead letter without its payload");
-    const bool exhausted = letter.attempts_made >= most_attempts(job);
+    const bool exhausted = letter.attempts_made >= most_attempts(member, job) || held.letter == Letter::dead_letter;
+    counts_.exhausted += why == "AttemptsExhausted" ? 1 : 0;
     if (why == "DeadlineExceeded") {
         ++counts_.deadlines;
         if (!job.deadline) fail("a deadline passed that there is not");
