@@ -39,6 +39,7 @@ public:
     }
 
     std::uint16_t port() const override { return port_; }
+    void set_max_body_bytes(std::size_t most) override { options_.max_body_bytes = most; }
 
     void stop(std::function<void()> stopped) override {
         stopped_ = std::move(stopped);
@@ -111,7 +112,7 @@ private:
 
     tcp::acceptor acceptor_;
     asio::steady_timer timer_;
-    const ServerOptions options_;
+    ServerOptions options_;
     const Handler handler_;
     const std::uint16_t port_;
     std::unordered_set<std::shared_ptr<ServerConnection>> connections_;

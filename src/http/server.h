@@ -69,6 +69,8 @@ public:
     virtual ~Server() = default;
 
     virtual std::uint16_t port() const = 0;
+    // For the requests that begin from now on.
+    virtual void set_max_body_bytes(std::size_t most) = 0;
     // Once. Takes no more connections or requests; those being answered are finished. `stopped` is called when none is
     // left.
     virtual void stop(std::function<void()> stopped) = 0;

@@ -121,19 +121,23 @@ void ServerConnection::end() {
 
 void ServerConnection::await_request() {
     parser_.emplace();
-    parser_->body_limit(options_.max_body_bytes);
     parser_->header_limit(static_cast<std::uint32_t>(options_.max_head_bytes));
     head_bytes_ = 0;
     head_seen_ = false;
     if (buffer_.size() > 0) {
-        state_ = State::reading;
-        expire_after(options_.read_timeout);
+        begin_request();
         take_bytes();
     } else {
         state_ = State::waiting;
         expire_after(options_.idle_timeout);
         read();
     }
+}
+
+void ServerConnection::begin_request() {
+    state_ = State::reading;
+    parser_->body_limit(options_.max_body_bytes);
+    expire_after(options_.read_timeout);
 }
 
 void ServerConnection::read() {
@@ -151,10 +155,7 @@ void ServerConnection::on_read(const error_code& ec, std::size_t size) {
     if (state_ != State::waiting && state_ != State::reading) return;
     if (ec) return end();
     buffer_.commit(size);
-    if (state_ == State::waiting) {
-        state_ = State::reading;
-        expire_after(options_.read_timeout);
-    }
+    if (state_ == State::waiting) begin_request();
     take_bytes();
 }
 

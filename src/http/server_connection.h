@@ -51,6 +51,7 @@ private:
     class ReplyOnce;
 
     void await_request();
+    void begin_request();
     void read();
     void on_read(const boost::system::error_code& ec, std::size_t size);
     void take_bytes();

@@ -136,6 +136,19 @@ TEST_F(ServerLimits, a_client_that_does_not_read_its_answer_is_dropped) {
     EXPECT_LT(socket.read_to_end().size(), 64'000'000u);
 }
 
+TEST_F(ServerLimits, a_body_may_be_larger_once_the_limit_is_on_connections_that_there_are_too) {
+    options_.max_body_bytes = 4;
+    start_echo();
+    const std::string request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12345";
+    RawSocket kept = connect();
+    kept.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(status_of(kept.read_message()), 200);
+    EXPECT_EQ(status_of(ask(request)), 413);
+    on_owner([&] { server_->set_max_body_bytes(5); });
+    kept.write(request);
+    EXPECT_EQ(body_of(kept.read_message()), "POST / 12345");
+}
+
 TEST_F(ServerLimits, connections_beyond_the_limit_are_closed_at_once) {
     options_.max_connections = 2;
     start_counting();
