@@ -410,6 +410,20 @@ TEST(QueueRate, A13_ten_jobs_at_one_a_second_take_9_to_12_seconds_on_three_pods_
     }
 }
 
+TEST(QueueRate, B12_a_new_rate_counts_from_now_on_and_leaves_neither_debt_nor_a_heap_of_tokens) {
+    QueueRate queue({1000, 1s});
+    queue.set_partitions(1, 1, start);
+    Time now = start + 10s;
+    queue.demand(true, start);
+    queue.set_rate({1, 1h}, now);  // the bucket holds 100 tokens by then
+    EXPECT_EQ(take_until(queue, now, now + 30min), 1);
+    queue.set_rate({3600, 1h}, now);  // half a token has been saved up
+    EXPECT_EQ(queue.next_at(now), now + 500ms);
+    EXPECT_EQ(take_until(queue, now, now + 10s), 10);
+    queue.set_rate({0, 1s}, now);
+    EXPECT_EQ(take_until(queue, now, now + 1h), 0);
+}
+
 // --- keys ---
 
 TEST(KeyRates, A13_one_a_minute_per_phone_number) {
@@ -447,6 +461,39 @@ TEST(KeyRates, keys_are_forgotten_when_they_have_all_places_again) {
     EXPECT_EQ(keys.next_at(1, start + 14s), start + 16s);
     keys.next_at(0, start + 18s);
     EXPECT_EQ(keys.size(), 0U);
+}
+
+TEST(KeyRates, B12_a_new_rate_counts_the_places_that_a_key_was_given) {
+    KeyRates keys({3, 1h});
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(keys.take(1, start + i * 10min));
+    EXPECT_FALSE(keys.take(1, start + 20min));
+    keys.set_rate({1, 30min}, start + 20min);
+    EXPECT_EQ(keys.next_at(1, start + 20min), start + 50min) << "30 min after the last";
+    keys.set_rate({2, 30min}, start + 20min);
+    EXPECT_EQ(keys.next_at(1, start + 20min), start + 20min) << "no later than the new rate has it";
+    keys.next_at(2, start + 90min);
+    EXPECT_EQ(keys.size(), 0U) << "forgotten when the new rate says so";
+}
+
+// As many as before and after the change were one history: what the new rate had given then, it gives, and no more.
+RC_GTEST_PROP(KeyRates, B12_after_a_change_every_place_is_where_the_new_rate_has_it, ()) {
+    const auto old_max = *rc::gen::element(1, 2, 5, 64), max = *rc::gen::element(1, 2, 3, 10, 64);
+    const Duration old_per = 1min, per = *rc::gen::element<Duration>(1s, 30s, 1min);
+    KeyRates keys({old_max, old_per});
+    std::vector<Time> places;
+    Time now = start;
+    for (int i = 0; i < 100; ++i) {
+        now += *rc::gen::inRange(0, 3) * (old_per / old_max) / 2;
+        if (keys.take(7, now)) places.push_back(now);
+    }
+    keys.set_rate({max, per}, now);
+    const auto size = static_cast<std::size_t>(max);
+    for (int i = 0; i < 100; ++i) {
+        now += *rc::gen::inRange(0, 3) * (per / max) / 2;
+        const bool is_free = places.size() < size || places[places.size() - size] + per <= now;
+        RC_ASSERT(keys.take(7, now) == is_free);
+        if (is_free) places.push_back(now);
+    }
 }
 
 RC_GTEST_PROP(KeyRates, A13_no_window_has_more_than_max_places_and_they_are_given_in_order, ()) {
