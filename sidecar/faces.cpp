@@ -71,6 +71,12 @@ bool may_drain(const Sidecar& sidecar, const http::Request& request) {
     return token.empty() || request.header("drover-drain-token") == token;
 }
 
+// JSON may need six characters for a byte of the payload.
+std::size_t most_bytes(const Sidecar& sidecar) {
+    return std::max<std::size_t>(http::ServerOptions().max_body_bytes,
+                                 6 * static_cast<std::size_t>(sidecar.config().delivery.max_payload));
+}
+
 http::Response health(bool healthy, std::string_view reason) {
     const json body{{"ok", healthy}, {"reason", reason}};  // which may quote whatever a broker said
     return http::json_response(healthy ? 200 : 503, body.dump(-1, ' ', false, json::error_handler_t::replace));
@@ -85,11 +91,9 @@ http::Response readiness(const Stats& stats) {
 }  // namespace
 
 Result<std::unique_ptr<http::Server>> listen_to_app(boost::asio::io_context& io, Sidecar& sidecar) {
-    http::ServerOptions options{.port = static_cast<std::uint16_t>(sidecar.config().app_port)};
-    // JSON may need six characters for a byte of the payload.
-    options.max_body_bytes = std::max<std::size_t>(options.max_body_bytes,
-                                                   6 * static_cast<std::size_t>(sidecar.config().delivery.max_payload));
-    return http::Server::listen(
+    const http::ServerOptions options{.port = static_cast<std::uint16_t>(sidecar.config().app_port),
+                                      .max_body_bytes = most_bytes(sidecar)};
+    auto server = http::Server::listen(
         io.get_executor(), options, [&sidecar](const http::Request& request, const http::Server::Reply& reply) {
             if (request.method != "POST")
                 return reply(http::problem(405, "Method not allowed", "everything is POSTed"));
@@ -103,6 +107,10 @@ Result<std::unique_ptr<http::Server>> listen_to_app(boost::asio::io_context& io,
             }
             std::visit([&](auto& what) { answer(sidecar, what, request, reply); }, *asked);
         });
+    if (server) {
+        sidecar.when_configured([&sidecar, &face = **server] { face.set_max_body_bytes(most_bytes(sidecar)); });
+    }
+    return server;
 }
 
 Result<std::unique_ptr<http::Server>> listen_to_probes(boost::asio::io_context& io, Sidecar& sidecar) {

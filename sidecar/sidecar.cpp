@@ -93,7 +93,8 @@ Result<std::unique_ptr<Sidecar>> Sidecar::start(boost::asio::io_context& io, job
 
 Sidecar::Sidecar(boost::asio::io_context& io, jobqueue::SidecarConfig config)
     : io_(io),
-      config_(std::move(config)),
+      started_(std::move(config)),
+      config_(started_),
       kafka_ready_(io, wakeup_.fd()),
       timer_(io),
       drain_limit_(io),
@@ -178,7 +179,7 @@ Result<void> Sidecar::join_groups() {
         for (const auto& [topic, step] : steps) options.topics.push_back(topic);
         options.session_timeout = std::chrono::ceil<std::chrono::milliseconds>(config_.session_timeout);
         options.max_poll_interval = std::max<std::chrono::milliseconds>(
-            std::chrono::ceil<std::chrono::milliseconds>(longest_hand_over(config_)) + 60s, options.session_timeout);
+            std::chrono::ceil<std::chrono::milliseconds>(longest_hand_over(started_)) + 60s, options.session_timeout);
         options.max_poll_interval =
             std::min<std::chrono::milliseconds>(options.max_poll_interval, 24h);  // librdkafka's
         auto member = kafka::GroupMember::join(config_.kafka, options, wakeup_);
@@ -381,8 +382,7 @@ event::Arrived Sidecar::arrived(const Subscription& subscription, AssignmentId a
         job.headers = *headers;
         arrived.attempts_made = headers->attempts_made;
         arrived.max_attempts = headers->max_attempts;
-        // The pod's grace period, the drain and the group's patience follow from the queue's.
-        if (headers->timeout) arrived.timeout = std::min(*headers->timeout, config_.delivery.timeout);
+        arrived.timeout = headers->timeout;
         arrived.due_at = headers->due_at;
         arrived.deadline = headers->deadline;
     } else {
@@ -593,7 +593,7 @@ void Sidecar::drain(std::function<void()> drained) {
     if (draining_) return;
     draining_ = begun_ = true;
     pulls_.answer_all();
-    drain_limit_.expires_after(longest_hand_over(config_) + drain_grace);
+    drain_limit_.expires_after(longest_hand_over(started_) + drain_grace);
     drain_limit_.async_wait([this](boost::system::error_code error) {
         if (error) return;
         log::error("drain took too long: what is not finished goes to another pod", {});
@@ -622,7 +622,8 @@ Stats Sidecar::stats() const {
     stats.drained = is_drained_;
     stats.paused = paused_;
     stats.clock_offset = clock_.offset();
-    stats.trouble = kafka_trouble_;
+    stats.generation = config_.generation;
+    stats.trouble = kafka_trouble_.empty() ? config_trouble_ : kafka_trouble_;
     if (!letters_->trouble().empty()) stats.trouble = letters_->trouble();
     if (control_ && !control_->trouble().empty()) stats.trouble = control_->trouble();
     if (const std::optional<BlockedKey> blocked = engine_.blocked_key()) {

@@ -67,7 +67,9 @@ public:
 
     std::string new_job_id();
     Stats stats() const;
+    // As it is now: the control topic may change it. `changed` is called when it has.
     const jobqueue::SidecarConfig& config() const { return config_; }
+    void when_configured(std::function<void()> changed) { configured_ = std::move(changed); }
 
 private:
     Sidecar(boost::asio::io_context& io, jobqueue::SidecarConfig config);
@@ -91,6 +93,7 @@ private:
     bool take_from(AssignmentId assignment);
     event::Arrived arrived(const Subscription& subscription, AssignmentId assignment, kafka::Record record);
     void read_control();
+    void configure(const std::string& hot);
     void serve_worker_requests();
     void log_worker();
     void set_timer();
@@ -122,7 +125,9 @@ private:
     void finish_drain();
 
     boost::asio::io_context& io_;
-    jobqueue::SidecarConfig config_;
+    const jobqueue::SidecarConfig started_;  // what its groups and its pod go by
+    jobqueue::SidecarConfig config_;         // that with what the control topic says
+    std::function<void()> configured_ = [] {};
     LoopClock clock_;
     kafka::Wakeup wakeup_;
     boost::asio::posix::stream_descriptor kafka_ready_;
@@ -169,6 +174,7 @@ private:
 
     Stats stats_;
     std::string kafka_trouble_;
+    std::string config_trouble_;  // why what the control topic says is not used; "" when it is
     Time dead_log_second_{};
     int dead_logs_ = 0;
 };

@@ -51,6 +51,7 @@ std::string to_json(const Stats& stats) {
     body["paused"] = stats.paused;
     body["drained"] = stats.drained;
     body["clockOffset"] = std::chrono::duration<double>(stats.clock_offset).count();  // seconds
+    body["generation"] = stats.generation;
     body["trouble"] = stats.trouble;
     body["blockedJob"] = stats.blocked_job;
     return body.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -78,6 +79,7 @@ Result<Stats> stats_from_json(std::string_view text) {
         stats.paused = body.at("paused");
         stats.drained = body.at("drained");
         stats.clock_offset = std::chrono::round<Duration>(std::chrono::duration<double>(body.at("clockOffset")));
+        stats.generation = body.at("generation");
         stats.trouble = body.at("trouble");
         stats.blocked_job = body.at("blockedJob");
         return stats;
@@ -109,6 +111,8 @@ std::string to_metrics(const Stats& stats, const std::string& ns, const std::str
     const auto seconds = [](Duration time) { return std::chrono::duration<double>(time).count(); };
     gauge("drover_clock_offset_seconds", "The brokers' time, by which jobs are due, less this machine's",
           seconds(stats.clock_offset));
+    gauge("drover_config_generation", "Generation of the JobQueue whose configuration is in force",
+          static_cast<double>(stats.generation));
     for (const auto& [quantile, q] : {std::pair{"0.5", 0.5}, {"0.9", 0.9}, {"0.99", 0.99}}) {
         telemetry::Labels at = labels;
         at["quantile"] = quantile;

@@ -39,6 +39,9 @@ struct Stats {
     Duration clock_offset{};  // the time that this sidecar goes by, less its machine's
     std::string trouble;      // with Kafka, "" for none
     std::string blocked_job;  // the job that a whole partition waits for, "" for none
+    std::int64_t generation = 0;  // of the JobQueue's configuration that is in force
+    std::string trouble;          // with Kafka, "" for none
+    std::string blocked_job;      // the job that a whole partition waits for, "" for none
 };
 
 std::string to_json(const Stats& stats);

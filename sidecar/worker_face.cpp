@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "sidecar/sidecar.h"
+#include "src/jobqueue/hot_config.h"
 #include "src/telemetry/log.h"
 
 namespace drover::sidecar {
@@ -165,6 +166,9 @@ void Sidecar::read_control() {
         events_.emplace_back(event::UsageHeard{usage.pod, {usage.partitions, usage.has_demand}, usage.at});
     }
     for (const jobqueue::ControlChange& change : news.changes) {
+        if (const auto* configured = std::get_if<jobqueue::control_change::Configured>(&change)) {
+            configure(configured->value);
+        }
         const auto* cancelled = std::get_if<jobqueue::control_change::Cancelled>(&change);
         if (cancelled == nullptr) continue;
         for (const Slot slot : slots_.find(cancelled->job_id)) {
@@ -182,6 +186,35 @@ void Sidecar::read_control() {
         events_.emplace_back(event::Paused{paused});
     }
     serve_events();
+}
+
+// One that is taken back leaves what the sidecar was started with.
+void Sidecar::configure(const std::string& hot) {
+    jobqueue::SidecarConfig base = started_;
+    base.generation = config_.generation;  // not only a start, a record may have been newer than this one
+    Result<jobqueue::SidecarConfig> changed = hot.empty() ? started_ : jobqueue::with_hot_config(base, hot);
+    if (!changed && changed.error().code == Error::Code::conflict) {
+        return log::warn("a configuration in the control topic is not for this sidecar",
+                         {{"error", changed.error().message}});
+    }
+    config_trouble_ = changed ? "" : changed.error().message;
+    if (!changed) {
+        return log::error("the configuration in the control topic cannot be used: the old one stays",
+                          {{"error", config_trouble_}});
+    }
+    const bool is_same = jobqueue::hot_config_of(*changed) == jobqueue::hot_config_of(config_);
+    config_ = std::move(*changed);
+    if (is_same) return;
+    log::info("the configuration has changed", {{"generation", config_.generation}});
+    const jobqueue::DeliverySpec& delivery = config_.delivery;
+    events_.emplace_back(event::Reconfigured{.retry = config_.retry,
+                                             .concurrency = delivery.concurrency,
+                                             .batch_max_size = delivery.batch_max_size,
+                                             .batch_max_wait = delivery.batch_max_wait,
+                                             .rate_limit = delivery.rate_limit,
+                                             .key_rate_limit = delivery.key_rate_limit,
+                                             .timeout = delivery.timeout});
+    configured_();
 }
 
 }  // namespace drover::sidecar

@@ -16,7 +16,7 @@
 //                    when it ends.
 //   redriven/<dead-letter topic>/<partition>/<offset>
 //                    {"job", "run", "to", "by", "at"}. That dead letter was produced again, as this run of its job.
-//   config           the part of the sidecar's configuration that changes without a restart; opaque here.
+//   config           the part of the sidecar's configuration that changes without a restart, opaque here: hot_config.h.
 #pragma once
 
 #include <cstdint>

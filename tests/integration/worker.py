@@ -34,6 +34,10 @@ class Gate:
     def open(self):
         self._opened.set()
 
+    @property
+    def is_open(self):
+        return self._opened.is_set()
+
     async def passed(self):
         await asyncio.get_running_loop().run_in_executor(None, self._opened.wait)
 
