@@ -191,20 +191,19 @@ void Sidecar::read_control() {
 // One that is taken back leaves what the sidecar was started with.
 void Sidecar::configure(const std::string& hot) {
     jobqueue::SidecarConfig base = started_;
-    base.generation = config_.generation;  // not only a start, a record may have been newer than this one
+    base.generation = config_.generation;  // a record may have been newer than the start, and than this one
+    config_trouble_.clear();
     Result<jobqueue::SidecarConfig> changed = hot.empty() ? started_ : jobqueue::with_hot_config(base, hot);
     if (!changed && changed.error().code == Error::Code::conflict) {
         return log::warn("a configuration in the control topic is not for this sidecar",
                          {{"error", changed.error().message}});
     }
-    config_trouble_ = changed ? "" : changed.error().message;
     if (!changed) {
+        config_trouble_ = changed.error().message;
         return log::error("the configuration in the control topic cannot be used: the old one stays",
                           {{"error", config_trouble_}});
     }
-    const bool is_same = jobqueue::hot_config_of(*changed) == jobqueue::hot_config_of(config_);
     config_ = std::move(*changed);
-    if (is_same) return;
     log::info("the configuration has changed", {{"generation", config_.generation}});
     const jobqueue::DeliverySpec& delivery = config_.delivery;
     events_.emplace_back(event::Reconfigured{.retry = config_.retry,
