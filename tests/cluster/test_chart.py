@@ -14,10 +14,9 @@ import pytest
 import yaml
 
 from chart import CHART, GOLDEN, find, helm, rendered, template
-from container_image import collect_drover
 from embedded_broker import EmbeddedBroker
 from jobqueue_cases import queue
-from kubernetes_node import ControlPlane, KubernetesNode, is_ready
+from kubernetes_node import ControlPlane
 from processes import end_with_parent
 
 NAMESPACE = "drover-system"
@@ -42,13 +41,19 @@ def kind_of_monitoring(plural, kind):
                      "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}}
 
 
+def wait_for_kind(plane, name="jobqueues.drover.dev"):
+    group = name.partition(".")[2]
+    plane.wait_until(lambda: name in plane.kubectl("api-resources", "--api-group", group, "-o", "name").split(), f"{name} in the API")
+
+
 @pytest.fixture(scope="module")
 def plane():
     """An API server that knows no JobQueue yet. Namespaces are mail and shop, beside Kubernetes' own."""
     with ControlPlane.temporary() as one:
         one.apply(*(kind_of_monitoring(*names) for names in (
             ("servicemonitors", "ServiceMonitor"), ("podmonitors", "PodMonitor"), ("prometheusrules", "PrometheusRule"))))
-        one.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s")
+        for plural in ("servicemonitors", "podmonitors", "prometheusrules"):
+            wait_for_kind(one, f"{plural}.monitoring.coreos.com")
         one.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in ("mail", "shop")))
         yield one
 
@@ -77,10 +82,6 @@ def known(plane):
     return plane.get("crd", "jobqueues.drover.dev")
 
 
-def wait_for_definition(plane):
-    plane.kubectl("wait", "--for=condition=Established", "--timeout=120s", "crd", "jobqueues.drover.dev")
-
-
 def test_D5_the_chart_is_installed_upgraded_and_taken_away_and_queues_stay(fresh, tmp_path):
     older = tmp_path / "drover"
     shutil.copytree(CHART, older)
@@ -92,7 +93,7 @@ def test_D5_the_chart_is_installed_upgraded_and_taken_away_and_queues_stay(fresh
 
     said = install(fresh, chart=older)
     assert "watches JobQueues in all namespaces" in said and "helm test --namespace drover-system drover" in said
-    wait_for_definition(fresh)
+    wait_for_kind(fresh)
     assert names_of(fresh, objects) == everything
     assert "shortNames" not in known(fresh)["spec"]["names"]
     fresh.apply(yaml.safe_load(queue()))
@@ -113,7 +114,7 @@ def test_D5_the_chart_is_installed_upgraded_and_taken_away_and_queues_stay(fresh
 
 def test_D5_without_keep_the_definition_goes_too(fresh):
     install(fresh, "--set=crds.keep=false")
-    wait_for_definition(fresh)
+    wait_for_kind(fresh)
     uninstall(fresh)
     fresh.wait_until(lambda: "jobqueues" not in fresh.kubectl("get", "crd", "-o", "name"), "end of the definition")
 
@@ -274,7 +275,7 @@ def test_D5_the_operator_uses_each_of_its_rights_and_lacks_none(fresh, tmp_path)
         values.write_text(json.dumps({"watch": {"namespaces": ["mail"]}, "sidecar": {"podMonitors": True},
                                       "kafka": {"allowedBrokers": [broker.bootstrap]}}))
         install(fresh, "--values", values)
-        wait_for_definition(fresh)
+        wait_for_kind(fresh)
         objects = rendered("--values", values)
         job_queue = functools.partial(job_queue_of, broker.bootstrap, "mail")
         fresh.apply(
@@ -309,7 +310,7 @@ def test_D5_a_queue_gets_no_secret_of_another_namespace_and_none_goes_to_a_broke
         stranger = f"127.0.0.1:{listening.getsockname()[1]}"
         allowed_only = "--set-json", f"kafka.allowedBrokers=[{json.dumps(broker.bootstrap)}]"
         install(fresh, *allowed_only)
-        wait_for_definition(fresh)
+        wait_for_kind(fresh)
         template_of = {"worker": {"template": APP}}
         fresh.apply(
             secret("shop", "private", **{"client.id": "nobody names this one"}),
@@ -336,32 +337,3 @@ def test_D5_a_queue_gets_no_secret_of_another_namespace_and_none_goes_to_a_broke
         read = {(event["objectRef"]["namespace"], event["objectRef"]["name"]) for event in fresh.audit()
                 if event.get("objectRef", {}).get("resource") == "secrets" and event["user"]["username"].endswith(":drover")}
         assert ("mail", "private") in read and ("shop", "private") not in read
-
-
-# --- on a node ---
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    """A node that has Drover's image, as drover.test/drover:built."""
-    folder = tmp_path_factory.mktemp("image") / "root"
-    config = collect_drover(os.environ["DROVER"], folder)
-    with KubernetesNode.temporary() as one:
-        one.add_image(folder, "drover.test/drover:built", **config)
-        yield one
-
-
-def test_D5_one_install_brings_an_operator_that_is_ready(node):
-    install(node, "--set=image.repository=drover.test/drover,image.tag=built", "--wait", "--timeout=180s")
-    pods = node.get("pods", "--namespace", NAMESPACE, "--selector", "app.kubernetes.io/component=operator")["items"]
-    assert len(pods) == 2 and all(map(is_ready, pods))
-    assert all(pod["status"]["containerStatuses"][0]["restartCount"] == 0 for pod in pods)
-
-    def leader():
-        lease = node.get("lease", "--namespace", NAMESPACE, "drover")
-        return next((pod for pod in pods if lease["spec"]["holderIdentity"].startswith(pod["metadata"]["name"])), None)
-
-    node.wait_until(leader, "leader among the pods")
-    assert "Phase:          Succeeded" in helm("test", "drover", "--namespace", NAMESPACE, "--kubeconfig", node.kubeconfig)
-    with pytest.raises(RuntimeError, match="no such file or directory"):
-        node.kubectl("exec", "--namespace", NAMESPACE, pods[0]["metadata"]["name"], "--", "/bin/sh", "-c", "true")
-    uninstall(node)

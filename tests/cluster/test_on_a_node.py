@@ -150,6 +150,15 @@ def test_B8_an_image_that_cannot_be_pulled_is_said_and_heals(installed):
     queue.delete(installed.node)
 
 
+def test_D5_an_operator_pod_leads_none_was_started_twice_and_there_is_no_shell(installed):
+    pods = installed.node.get("pods", "-n", "drover", "-l", "app.kubernetes.io/component=operator")["items"]
+    assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods] == [0, 0]
+    holder = installed.node.get("lease", "-n", "drover", "drover")["spec"]["holderIdentity"]
+    assert any(holder.startswith(pod["metadata"]["name"]) for pod in pods)
+    with pytest.raises(RuntimeError, match="no such file or directory"):
+        installed.node.kubectl("-n", "drover", "exec", pods[0]["metadata"]["name"], "--", "/bin/sh", "-c", "true")
+
+
 def test_D5_helm_test_upgrade_and_uninstall(installed):
     print(installed.helm("test", "drover", "--namespace", "drover"))
     installed.helm("upgrade", "drover", CHART, "--namespace", "drover", "--reuse-values", "--set", "operator.replicas=1", "--wait")
