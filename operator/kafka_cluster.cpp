@@ -13,6 +13,7 @@
 #include <boost/asio/post.hpp>
 
 #include "operator/control_follower.h"
+#include "operator/control_writer.h"
 #include "operator/core/topic_plan.h"
 #include "operator/queue_offsets.h"
 #include "src/kafka/admin.h"
@@ -36,6 +37,7 @@ constexpr auto keep_house_interval = 60s;
 constexpr auto recommit_interval = 24h;       // Kafka forgets the offsets of an empty group after seven days
 constexpr std::int64_t kept_finished = 1000;  // records of a partition: redelivery is recognised by them
 constexpr int expected_queues = 100;
+constexpr const char* pause_source = "operator";
 constexpr std::size_t most_samples = 256;
 
 Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
@@ -135,6 +137,7 @@ private:
     Result<std::vector<Entry*>> due_for_a_look();
     Result<void> look(const std::vector<Entry*>& queues);
     Result<void> look_at(Entry& entry, const Offsets& all, const GroupPositions& positions);
+    void say_in_control(Entry& entry);
     void keep_house(Entry& entry, const QueueOffsets& seen);
     void recommit(Entry& entry, const QueueOffsets& seen);
     void tell(Entry& entry, QueueView view);
@@ -153,6 +156,7 @@ private:
     Queues queues_;
     std::unique_ptr<kafka::Admin> admin_;
     std::unique_ptr<ControlFollower> control_;
+    std::unique_ptr<ControlWriter> writer_;
     std::jthread thread_;  // last: it uses all of the above
 };
 
@@ -185,11 +189,13 @@ void KafkaCluster::Worker::take_wishes() {
     for (const auto& [key, wish] : wishes_) {
         Queue& queue = queues_[key];
         if (queue.wish == wish) continue;
-        const bool same_queue = queue.wish.queue && *queue.wish.queue == *wish.queue;
+        const bool same_queue =
+            queue.wish.queue && *queue.wish.queue == *wish.queue && queue.wish.retired == wish.retired;
         queue.wish = wish;
         queue.look_at = Steady::now();
         if (same_queue) continue;
         queue.topics = jobqueue::topics_of(*wish.queue);
+        queue.topics.retries.insert(queue.topics.retries.end(), wish.retired.begin(), wish.retired.end());
         queue.is_prepared = false;
         queue.prepare_at = Steady::now();
     }
@@ -261,6 +267,9 @@ Result<void> KafkaCluster::Worker::prepare(const std::vector<Entry*>& queues) {
         specs.push_back({std::move(plan.topic), plan.partitions, plan.replication_factor, std::move(plan.config)});
     }
     if (Result<void> made = admin_->ensure_topics(specs); !made) return made;
+    for (const Entry* entry : queues) {
+        for (const jobqueue::RetryTopic& retired : entry->second.wish.retired) names.push_back(retired.topic);
+    }
     const auto counts = admin_->topics(names);
     if (!counts) return tl::unexpected(counts.error());
     for (Entry* entry : queues) {
@@ -390,8 +399,38 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, con
     queue.arrivals.add(now(), view.figures->end_offsets);
     view.oldest_since = queue.arrivals.oldest(view.figures->unfinished - view.figures->retrying);
     tell(entry, std::move(view));
+    say_in_control(entry);
     keep_house(entry, seen);
     return {};
+}
+
+// What the JobQueue says, to the sidecars that run. That it fails is tried again with the next look.
+void KafkaCluster::Worker::say_in_control(Entry& entry) {
+    Queue& queue = entry.second;
+    const std::string& topic = queue.topics.control;
+    const jobqueue::ControlState* state = control_->state(topic);
+    if (state == nullptr || queue.wish.hot_config.empty()) return;
+    std::vector<jobqueue::ControlMessage> messages;
+    if (state->config() != queue.wish.hot_config) {
+        messages.push_back(jobqueue::control_message(jobqueue::control::Config{queue.wish.hot_config}));
+    }
+    const auto sources = state->pause_sources();
+    const bool said = std::ranges::any_of(sources, [](const auto& pause) { return pause.source == pause_source; });
+    const bool paused = queue.wish.queue->paused;
+    if (said != paused) {
+        messages.push_back(jobqueue::control_message(jobqueue::control::Pause{
+            .source = pause_source, .paused = paused, .by = "spec.paused", .reason = "", .at = now()}));
+    }
+    if (messages.empty()) return;
+    if (!writer_) {
+        auto writer = ControlWriter::create(settings_);
+        if (!writer) return log::warn("the control topic cannot be written", {{"error", writer.error().message}});
+        writer_ = std::move(*writer);
+    }
+    if (Result<void> written = writer_->write(topic, messages, call_timeout); !written) {
+        log::warn("the control topic cannot be written", {{"topic", topic}, {"error", written.error().message}});
+    }
+    queue.look_at = Steady::now() + awake_interval;  // until it is read back
 }
 
 // Finished records go, but for the last ones. That it fails is no trouble of the queue's: it is tried again.

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -29,7 +30,9 @@ namespace drover::operators {
 struct QueueWish {
     std::shared_ptr<const jobqueue::JobQueue> queue;
     bool awake = false;      // it has workers, so its figures change
-    std::string hot_config;  // for its control topic; "": none
+    std::string hot_config;  // to be said in its control topic, as is whether the spec pauses it; "": not known yet
+    std::vector<jobqueue::RetryTopic>
+        retired;  // retry topics of an earlier policy, which are read until they are empty
 
     bool operator==(const QueueWish&) const = default;
 };

@@ -65,6 +65,7 @@ operator_core::QueueFigures figures_of(const jobqueue::Topics& topics, const Que
         }
         const std::int64_t due = backlog_below(partition.figures, look.due, key);
         sum.retrying += unfinished;
+        sum.retrying_by_topic[key.topic] += unfinished;
         sum.backlog += due;
         sum.retries_due_soon += std::max<std::int64_t>(backlog_below(partition.figures, look.due_soon, key) - due, 0);
     }

@@ -117,6 +117,9 @@ private:
     Result<void> set_finalizer(bool wanted);
     Result<void> may_write() const;
 
+    json status_before() const {
+        return memory_.status ? *memory_.status : input_.object->value("status", json::object());
+    }
     int current_replicas() const { return deployment_ ? deployment_->value("/spec/replicas"_json_pointer, 0) : 0; }
     void note(kube::EventNote::Type type, std::string reason, std::string action, std::string text) {
         outcome_.notes.push_back({type, std::move(reason), std::move(action), std::move(text)});
@@ -144,6 +147,8 @@ Result<void> Reconcile::bring_about() {
     facts_.spec_valid = memory_.spec_valid;
     if (!memory_.queue) return write_status();
     const jobqueue::JobQueue& queue = *memory_.queue;
+    if (input_.view) facts_.figures = input_.view->figures;
+    facts_.retired = operator_core::retired_retry_topics(queue, status_before(), facts_.figures);
     if (Result<void> set = set_finalizer(!queue.target_ref_name.empty()); !set) return set;
 
     if (input_.deployment) deployment_ = *input_.deployment;
@@ -151,12 +156,11 @@ Result<void> Reconcile::bring_about() {
     if (!found) return tl::unexpected(found.error());
     if (!*found) return write_status();
     outcome_.kafka = memory_.kafka;
-    outcome_.wish = {.queue = memory_.queue, .awake = true};
+    outcome_.wish = {.queue = memory_.queue, .awake = true, .retired = facts_.retired};
     if (!input_.view) return {};  // it comes, and with it the next reconcile
 
     facts_.kafka_reachable = input_.view->reachable;
     facts_.topics_ready = input_.view->topics_ready;
-    facts_.figures = input_.view->figures;
     facts_.oldest_since = input_.view->oldest_since;
     facts_.paused_by_spec = queue.paused;
     if (!deployment_ && !queue.target_ref_name.empty()) {
@@ -187,7 +191,7 @@ void Reconcile::read_spec() {
     memory_.kafka.reset();
     json plain{{"apiVersion", input_.object->at("apiVersion")},
                {"kind", input_.object->at("kind")},
-               {"metadata", {{"name", key_.name}, {"namespace", key_.namespace_name}}},
+               {"metadata", {{"name", key_.name}, {"namespace", key_.namespace_name}, {"generation", generation}}},
                {"spec", input_.object->at("spec")}};
     for (const char* field : {"labels", "annotations"}) {
         if (metadata_.contains(field)) plain["metadata"][field] = metadata_.at(field);
@@ -281,7 +285,8 @@ Result<void> Reconcile::apply_workload() {
                                                      {.uid = metadata_.at("uid"),
                                                       .replicas = wanted,
                                                       .drain_token = metadata_.at("uid"),
-                                                      .deployment = deployment_});
+                                                      .deployment = deployment_,
+                                                      .retired = facts_.retired});
     if (!workload) {
         const bool missing = workload.error().code == Error::Code::not_found;
         facts_.workload_applied = no(missing ? "DeploymentNotFound" : "InvalidTemplate", workload.error().message);
@@ -311,6 +316,7 @@ Result<void> Reconcile::apply_workload() {
         }
     }
     facts_.workload_applied = yes("Applied", "Kubernetes has the workers' objects");
+    outcome_.wish.hot_config = workload->hot_config;  // after the ConfigMap: a pod that starts now is not behind
     if (wanted == current && existed) return {};
     outcome_.is_scaled = wanted != current;
     if (outcome_.is_scaled) {
@@ -390,7 +396,7 @@ Result<void> Reconcile::write_status() {
         named.name = key_.name;
     }
     facts_.deployment = deployment_;
-    const json before = memory_.status ? *memory_.status : input_.object->value("status", json::object());
+    const json before = status_before();
     json after = operator_core::status_of(memory_.queue ? *memory_.queue : named, facts_, before, now());
     const json patch = difference(before, after);
     if (patch.empty()) {

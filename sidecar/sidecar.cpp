@@ -118,7 +118,8 @@ Sidecar::~Sidecar() {
 
 Result<void> Sidecar::connect() {
     const auto lanes = lanes_of(config_);
-    const int topics = static_cast<int>(lanes.size() + config_.retry_topics.size());
+    const int topics =
+        static_cast<int>(lanes.size() + config_.retry_topics.size() + config_.retired_retry_topics.size());
     auto fetcher = kafka::Fetcher::create(
         config_.kafka, {.expected_partitions = config_.partitions * topics, .group = config_.group}, wakeup_);
     if (!fetcher) return tl::unexpected(fetcher.error());
@@ -192,9 +193,11 @@ Result<void> Sidecar::join_groups() {
         if (Result<void> joined = join(lanes[lane].group, {{lanes[lane].topic, Duration{0}}}, lane); !joined)
             return joined;
     }
-    if (!config_.retry_topics.empty()) {
-        std::map<std::string, Duration> steps;
-        for (const auto& retry : config_.retry_topics) steps.emplace(retry.topic, retry.step);
+    std::map<std::string, Duration> steps;
+    for (const auto* topics : {&config_.retry_topics, &config_.retired_retry_topics}) {
+        for (const auto& retry : *topics) steps.emplace(retry.topic, retry.step);
+    }
+    if (!steps.empty()) {
         if (Result<void> joined = join(config_.retry_group, std::move(steps), jobqueue::lane_for(config_.lanes, ""));
             !joined)
             return joined;

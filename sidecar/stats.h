@@ -36,9 +36,7 @@ struct Stats {
     bool joined = false;
     bool paused = false;  // nothing is handed over: somebody wants it so, or the control topic is not read yet
     bool drained = false;
-    Duration clock_offset{};  // the time that this sidecar goes by, less its machine's
-    std::string trouble;      // with Kafka, "" for none
-    std::string blocked_job;  // the job that a whole partition waits for, "" for none
+    Duration clock_offset{};      // the time that this sidecar goes by, less its machine's
     std::int64_t generation = 0;  // of the JobQueue's configuration that is in force
     std::string trouble;          // with Kafka, "" for none
     std::string blocked_job;      // the job that a whole partition waits for, "" for none

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "operator/core/decide.h"
 
@@ -16,8 +18,9 @@ struct QueueFigures {
     std::int64_t retries_due_soon = 0;
     std::int64_t end_offsets = 0;
     BusyCounters busy;
-    bool paused = false;                       // by somebody in the control topic
-    std::optional<std::int64_t> dead_letters;  // nothing where nobody looked
+    bool paused = false;                                    // by somebody in the control topic
+    std::optional<std::int64_t> dead_letters;               // nothing where nobody looked
+    std::map<std::string, std::int64_t> retrying_by_topic;  // of the retry topics that are there
 
     bool operator==(const QueueFigures&) const = default;
 };

@@ -6,6 +6,7 @@
 
 #include "operator/core/scaling_memory.h"
 #include "operator/core/workload.h"
+#include "src/jobqueue/units.h"
 
 namespace drover::operator_core {
 namespace {
@@ -126,7 +127,37 @@ json decision_of(const Decision& decision, const json& before, Time now) {
             {"at", same ? last.value("at", format_rfc3339(now)) : format_rfc3339(now)}};
 }
 
+json retry_steps_of(const jobqueue::JobQueue& queue, const Facts& facts) {
+    json steps = json::array();
+    for (const jobqueue::RetryTopic& retired : facts.retired) steps.push_back(jobqueue::format_duration(retired.step));
+    for (const jobqueue::RetryTopic& retry : jobqueue::topics_of(queue).retries) {
+        steps.push_back(jobqueue::format_duration(retry.step));
+    }
+    return steps;
+}
+
 }  // namespace
+
+std::vector<jobqueue::RetryTopic> retired_retry_topics(const jobqueue::JobQueue& queue, const json& status,
+                                                       const std::optional<QueueFigures>& figures) {
+    const jobqueue::Topics topics = jobqueue::topics_of(queue);
+    std::vector<jobqueue::RetryTopic> retired;
+    const json steps = status.is_object() ? status.value("retrySteps", json::array()) : json::array();
+    for (const json& each : steps) {
+        const auto step = each.is_string() ? jobqueue::parse_duration(each.get<std::string>()) : std::nullopt;
+        if (!step || std::ranges::find(topics.retries, *step, &jobqueue::RetryTopic::step) != topics.retries.end())
+            continue;
+        jobqueue::RetryTopic topic{jobqueue::retry_topic_name(topics.main, *step), *step};
+        // Figures of an earlier look may not have it yet: only those that do can say that it is empty.
+        if (figures) {
+            const auto retrying = figures->retrying_by_topic.find(topic.topic);
+            if (retrying != figures->retrying_by_topic.end() && retrying->second == 0) continue;
+        }
+        retired.push_back(std::move(topic));
+    }
+    std::ranges::sort(retired, {}, &jobqueue::RetryTopic::step);
+    return retired;
+}
 
 json status_of(const jobqueue::JobQueue& queue, const Facts& facts, const json& before, Time now) {
     json status = before.is_object() ? before : json::object();
@@ -158,6 +189,8 @@ json status_of(const jobqueue::JobQueue& queue, const Facts& facts, const json& 
     json conditions = json::array();
     for (const auto& [type, finding] : all) conditions.push_back(condition(type, finding, facts.generation, old, now));
     status["conditions"] = std::move(conditions);
+
+    if (facts.spec_valid.is == Is::yes) status["retrySteps"] = retry_steps_of(queue, facts);
 
     const Replicas replicas = replicas_of(facts);
     status["replicas"] = replicas.existing;

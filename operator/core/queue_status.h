@@ -47,15 +47,21 @@ struct Facts {
     Finding spec_valid;       // no: nothing below is known
     Finding kafka_reachable;  // and we may use it
     Finding topics_ready;
-    Finding workload_applied;                  // Kubernetes took the objects
-    std::optional<QueueFigures> figures;       // nothing: not read yet, or not any more
-    std::optional<Time> oldest_since;          // when the oldest unfinished job came
-    bool paused_by_spec = false;               //
-    bool drain_hook_conflict = false;          // the app's own preStop hook stands where ours would
-    std::optional<nlohmann::json> deployment;  // as Kubernetes has it
+    Finding workload_applied;             // Kubernetes took the objects
+    std::optional<QueueFigures> figures;  // nothing: not read yet, or not any more
+    std::optional<Time> oldest_since;     // when the oldest unfinished job came
+    bool paused_by_spec = false;
+    std::vector<jobqueue::RetryTopic> retired;  // retry topics of an earlier policy that are not known to be empty
+    bool drain_hook_conflict = false;           // the app's own preStop hook stands where ours would
+    std::optional<nlohmann::json> deployment;   // as Kubernetes has it
     std::vector<PodReport> pods;
     std::optional<Decision> decision;  // the latest
 };
+
+// The retry topics of an earlier policy, by the steps in `status`, but for those that are known to be empty, or not to
+// be there. Ascending.
+std::vector<jobqueue::RetryTopic> retired_retry_topics(const jobqueue::JobQueue& queue, const nlohmann::json& status,
+                                                       const std::optional<QueueFigures>& figures);
 
 // `before` is the status as it is: a condition keeps its time of transition where its status stays, and figures that
 // could not be read now keep their last value.

@@ -55,6 +55,7 @@ jobqueue::SidecarConfig config_of(const JobQueue& queue, const Surroundings& aro
     config.uid = around.uid;
     config.paused = false;
     config.probe_port = probe_port;
+    config.retired_retry_topics = around.retired;
     for (const auto& [name, topic] : around.queue_topics) config.queue_topics.emplace(name, topic);
     return config;
 }

@@ -43,6 +43,7 @@ struct Surroundings {
     int replicas = 0;                                 // as decided
     std::string drain_token;                          // that the sidecar asks for
     std::optional<nlohmann::json> deployment;         // the adopted one, as it is
+    std::vector<jobqueue::RetryTopic> retired;        // retry topics of an earlier policy that are not empty
     std::map<std::string, std::string> queue_topics;  // of the namespace's queues: where workers may submit
 };
 

@@ -141,6 +141,7 @@ struct Topics {
     std::string control;              // <main>.control
 };
 Topics topics_of(const JobQueue& queue);
+std::string retry_topic_name(const std::string& main, Duration step);
 // Where a job of this priority, as its header has it, is produced: its lane's topic, or that of the next less urgent
 // lane.
 const std::string& topic_for(const Topics& topics, std::string_view priority);

@@ -15,8 +15,8 @@ constexpr int version = 1;
 // Loopback tests ask for port 0, which lets the system choose.
 constexpr int any_port = 0, last_port = 65535;
 
-void read_retry_topics(FieldReader& fields, std::vector<RetryTopic>& out) {
-    fields.read_sequence("retryTopics", [&](const Node& item, const std::string& path) {
+void read_retry_topics(FieldReader& fields, const char* name, std::vector<RetryTopic>& out) {
+    fields.read_sequence(name, [&](const Node& item, const std::string& path) {
         RetryTopic topic;
         FieldReader entry(&item, path, fields.problems());
         if (!entry.is_present()) return;
@@ -58,7 +58,8 @@ SidecarConfig read_config(FieldReader fields) {
     fields.read_strings("kafka", config.kafka);
     fields.read_string("topic", config.topic);
     read_lanes(fields, config.lanes);
-    read_retry_topics(fields, config.retry_topics);
+    read_retry_topics(fields, "retryTopics", config.retry_topics);
+    read_retry_topics(fields, "retiredRetryTopics", config.retired_retry_topics);
     fields.read_string("deadLetterTopic", config.dead_letter_topic);
     fields.read_string("controlTopic", config.control_topic);
     fields.read_string("eventsTopic", config.events_topic);
@@ -111,9 +112,12 @@ SidecarConfig sidecar_config_for(const JobQueue& queue) {
 }
 
 std::string to_json(const SidecarConfig& config) {
-    ordered_json retry_topics = ordered_json::array();
-    for (const auto& retry : config.retry_topics)
-        retry_topics.push_back({{"topic", retry.topic}, {"step", format_duration(retry.step)}});
+    const auto topics_in_json = [](const std::vector<RetryTopic>& topics) {
+        ordered_json list = ordered_json::array();
+        for (const auto& retry : topics)
+            list.push_back({{"topic", retry.topic}, {"step", format_duration(retry.step)}});
+        return list;
+    };
     ordered_json lanes = ordered_json::array();
     for (const auto& lane : config.lanes)
         lanes.push_back({{"lane", lane.lane}, {"topic", lane.topic}, {"group", lane.group}});
@@ -126,7 +130,8 @@ std::string to_json(const SidecarConfig& config) {
                             {"kafka", config.kafka},
                             {"topic", config.topic},
                             {"lanes", std::move(lanes)},
-                            {"retryTopics", std::move(retry_topics)},
+                            {"retryTopics", topics_in_json(config.retry_topics)},
+                            {"retiredRetryTopics", topics_in_json(config.retired_retry_topics)},
                             {"deadLetterTopic", config.dead_letter_topic},
                             {"controlTopic", config.control_topic},
                             {"eventsTopic", config.events_topic},

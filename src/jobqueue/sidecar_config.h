@@ -29,6 +29,7 @@ struct SidecarConfig {
     std::string topic;               // of the normal lane
     std::vector<SidecarLane> lanes;  // most urgent first, the normal one among them; empty: only that one
     std::vector<RetryTopic> retry_topics;
+    std::vector<RetryTopic> retired_retry_topics;  // of an earlier policy: read until they are empty, not written to
     std::string dead_letter_topic;
     std::string control_topic;  // "": nobody pauses or cancels
     std::string events_topic;   // "": nobody is told what happens to jobs

@@ -19,9 +19,13 @@ Topics topics_of(const JobQueue& queue) {
     }
     if (queue.delivery.ordering == Ordering::none) {
         for (const Duration step : retry_steps(queue.retry))
-            topics.retries.push_back({topics.main + ".retry." + format_duration(step), step});
+            topics.retries.push_back({retry_topic_name(topics.main, step), step});
     }
     return topics;
+}
+
+std::string retry_topic_name(const std::string& main, Duration step) {
+    return main + ".retry." + format_duration(step);
 }
 
 const std::string& topic_for(const Topics& topics, std::string_view priority) {

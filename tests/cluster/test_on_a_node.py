@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import subprocess
-import time
 
 import pytest
 
@@ -165,6 +164,5 @@ def test_D5_helm_test_upgrade_and_uninstall(installed):
     queue = installed.queue()
     installed.wait_for_condition(queue, "Ready")
     installed.helm("uninstall", "drover", "--namespace", "drover", "--wait")
-    time.sleep(2)
     assert installed.node.get("deployment", queue.deployment)["spec"]["replicas"] == 0, "the workers are the user's"
     assert installed.node.get("jobqueue", queue.name), "and so are the queues"

@@ -136,6 +136,38 @@ def test_B12_a_changed_template_is_a_rollout(plane, kafka, operator, queue):
                         == "drover.test/other:2", "the new image")
 
 
+def test_B12_what_may_change_while_pods_run_starts_none_anew(plane, kafka, operator, queue, folder):
+    with Worker() as worker, run_sidecar(plane, queue, worker, folder, "pod-hot") as sidecar:
+        sidecar.wait_until_joined()
+        before = plane.get("deployment", queue.deployment)["spec"]["template"]
+        queue.patch(plane, spec={"delivery": {"concurrency": 3}, "paused": True})
+        sidecar.wait_for(lambda stats: stats["generation"] == 2 and stats["paused"], "the new configuration")
+        operator.wait_for_condition(queue, "Paused", reason="PausedBySpec")
+        assert plane.get("deployment", queue.deployment)["spec"]["template"] == before
+        queue.patch(plane, spec={"paused": False})
+        sidecar.wait_for(lambda stats: not stats["paused"], "the end of the pause")
+        sidecar.stop()
+
+
+def test_B12_retries_of_an_earlier_policy_are_not_left_behind(plane, kafka, operator, folder):
+    queue = JobQueue(kafka, retry={"initial": "10s", "maxDelay": "20s", "maxAttempts": 2}).apply(plane)
+    operator.wait_for_condition(queue, "Ready")
+    kafka.produce(queue.topic, jobs(1))
+    with Worker(lambda job: 500 if job.attempt == 1 else 200) as worker:
+        with run_sidecar(plane, queue, worker, folder, "pod-before") as sidecar:
+            sidecar.wait_for(lambda stats: stats["retried"] == 1, "the retry")
+            sidecar.stop()
+        queue.patch(plane, spec={"retry": {"initial": "2s"}})
+        operator.wait_until(lambda: plane.get("jobqueue", queue.name)["status"]["retrySteps"] == ["10s", "2s"], "both steps")
+        operator.wait_until(lambda: queue.sidecar_config(plane)["retiredRetryTopics"], "the old topic among those to read")
+        with run_sidecar(plane, queue, worker, folder, "pod-after") as sidecar:
+            sidecar.wait_for(lambda stats: stats["completed"] == 1, "the job")
+            sidecar.stop()
+    operator.wait_until(lambda: plane.get("jobqueue", queue.name)["status"]["retrySteps"] == ["2s"], "one step")
+    operator.wait_until(lambda: not queue.sidecar_config(plane)["retiredRetryTopics"], "none but the new topic")
+    queue.delete(plane)
+
+
 def test_B1_a_deleted_queue_takes_its_objects_along_and_leaves_its_topics(plane, kafka, operator):
     queue = JobQueue(kafka).apply(plane)
     operator.wait_for_condition(queue, "Ready")

@@ -142,6 +142,31 @@ TEST(QueueStatus, B8_a_decision_is_written_with_its_time_and_memory) {
     EXPECT_TRUE(is_urgent(second, third));
 }
 
+TEST(QueueStatus, B12_steps_of_an_earlier_policy_are_kept_until_they_are_known_to_be_empty) {
+    jobqueue::JobQueue queue = email;
+    queue.retry = {.max_attempts = 3, .initial = 2s};
+    const json before = status_of(queue, well(), json::object(), noon);
+    EXPECT_EQ(before.at("retrySteps"), (json{"2s", "4s"}));
+
+    queue.retry.initial = 3s;
+    Facts facts = well();
+    facts.retired = retired_retry_topics(queue, before, facts.figures);
+    EXPECT_EQ(facts.retired,
+              (std::vector<jobqueue::RetryTopic>{{"shop.email.retry.2s", 2s}, {"shop.email.retry.4s", 4s}}));
+    const json changed = status_of(queue, facts, before, noon + 1s);
+    EXPECT_EQ(changed.at("retrySteps"), (json{"2s", "4s", "3s", "6s"}));
+
+    facts.figures->retrying_by_topic = {{"shop.email.retry.2s", 0}, {"shop.email.retry.4s", 5}};
+    EXPECT_EQ(retired_retry_topics(queue, changed, facts.figures),
+              (std::vector<jobqueue::RetryTopic>{{"shop.email.retry.4s", 4s}}));
+    EXPECT_EQ(retired_retry_topics(queue, changed, std::nullopt).size(), 2U) << "nobody has looked";
+
+    // A spec that makes no sense at the moment says nothing about steps.
+    facts.spec_valid = {Is::no, "InvalidSpec", ""};
+    EXPECT_EQ(status_of(jobqueue::JobQueue{.name = "email"}, facts, changed, noon + 2s).at("retrySteps"),
+              changed.at("retrySteps"));
+}
+
 TEST(QueueStatus, figures_alone_are_not_urgent_and_a_condition_is) {
     const json before = status_of(email, well(), {}, noon);
     Facts facts = well();
