@@ -136,7 +136,7 @@ private:
     Result<void> prepare_each();
     Result<std::vector<Entry*>> due_for_a_look();
     Result<void> look(const std::vector<Entry*>& queues);
-    Result<void> look_at(Entry& entry, const Offsets& all, const GroupPositions& positions);
+    Result<void> look_at(Entry& entry, const Offsets& all, const GroupPositions& positions, Time began);
     void say_in_control(Entry& entry);
     void keep_house(Entry& entry, const QueueOffsets& seen);
     void recommit(Entry& entry, const QueueOffsets& seen);
@@ -329,6 +329,7 @@ Result<void> KafkaCluster::Worker::look(const std::vector<Entry*>& queues) {
     for (const Entry* entry : queues) {
         partitions.insert(partitions.end(), entry->second.partitions.begin(), entry->second.partitions.end());
     }
+    const Time began = now();
     const auto all = admin_->offsets(partitions);
     if (!all) return tl::unexpected(all.error());
     if (Result<void> read = control_->read(*all, call_timeout); !read) return read;
@@ -341,12 +342,13 @@ Result<void> KafkaCluster::Worker::look(const std::vector<Entry*>& queues) {
     const auto positions = admin_->group_positions(groups);
     if (!positions) return tl::unexpected(positions.error());
     for (Entry* entry : queues) {
-        if (Result<void> looked = look_at(*entry, *all, *positions); !looked) return looked;
+        if (Result<void> looked = look_at(*entry, *all, *positions, began); !looked) return looked;
     }
     return {};
 }
 
-Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, const GroupPositions& positions) {
+Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, const GroupPositions& positions,
+                                           Time began) {
     Queue& queue = entry.second;
     const jobqueue::JobQueue& spec = *queue.wish.queue;
     const auto spread = std::hash<std::string>{}(entry.first.text()) % 1000 * idle_interval / 2000;
@@ -397,6 +399,7 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, con
     const jobqueue::ControlState* control = control_->state(queue.topics.control);
     view.figures->paused = control != nullptr && control->paused();
     queue.arrivals.add(now(), view.figures->end_offsets);
+    view.at = began;
     view.oldest_since = queue.arrivals.oldest(view.figures->unfinished - view.figures->retrying);
     tell(entry, std::move(view));
     say_in_control(entry);
@@ -476,7 +479,7 @@ void KafkaCluster::Worker::recommit(Entry& entry, const QueueOffsets& seen) {
 
 void KafkaCluster::Worker::tell(Entry& entry, QueueView view) {
     Queue& queue = entry.second;
-    const bool same = queue.is_told && view.says_the_same(queue.view);
+    const bool same = queue.is_told && queue.wish.retired.empty() && view.says_the_same(queue.view);
     queue.view = std::move(view);
     if (same) return;
     queue.is_told = true;

@@ -43,6 +43,7 @@ struct QueueView {
     operator_core::Finding topics_ready{.reason = "NotReadYet", .message = "Kafka has not been asked yet"};
     std::optional<operator_core::QueueFigures> figures;  // nothing: they could not be read
     std::optional<Time> oldest_since;                    // when the oldest job that is unfinished came, within seconds
+    Time at{};                                           // before that look
 
     // Whether a reconcile could come to another result.
     bool says_the_same(const QueueView& other) const;
@@ -52,7 +53,7 @@ class KafkaCluster {
 public:
     class Listener {
     public:
-        // Where something has changed.
+        // Where something has changed; while there are retired topics, after each look.
         virtual void looked(const kube::ObjectKey& queue, const QueueView& view) = 0;
         // Some queues, or all, were looked at, or it failed. `work`: how long that took.
         virtual void round_done(Duration work, bool reachable) = 0;

@@ -111,6 +111,7 @@ private:
     Result<std::optional<json>> adopted_deployment();
     Result<void> apply(const json& object, bool is_deployment);
     Result<void> prepare_scale_in();
+    void look_whether_settled();
     void look_at_pods();
     Result<void> write_status();
     Result<void> let_go();
@@ -148,7 +149,8 @@ Result<void> Reconcile::bring_about() {
     if (!memory_.queue) return write_status();
     const jobqueue::JobQueue& queue = *memory_.queue;
     if (input_.view) facts_.figures = input_.view->figures;
-    facts_.retired = operator_core::retired_retry_topics(queue, status_before(), facts_.figures);
+    const bool is_last = facts_.figures && memory_.settled_at && input_.view->at > *memory_.settled_at;
+    facts_.retired = operator_core::retired_retry_topics(queue, status_before(), is_last ? &*facts_.figures : nullptr);
     if (Result<void> set = set_finalizer(!queue.target_ref_name.empty()); !set) return set;
 
     if (input_.deployment) deployment_ = *input_.deployment;
@@ -171,6 +173,7 @@ Result<void> Reconcile::bring_about() {
     decide();
     const Result<void> applied = apply_workload();
     facts_.deployment = deployment_;
+    look_whether_settled();
     look_at_pods();
     const Result<void> written = write_status();
 
@@ -189,6 +192,7 @@ void Reconcile::read_spec() {
     memory_.generation = generation;
     memory_.annotations = std::move(annotations);
     memory_.kafka.reset();
+    memory_.settled_at.reset();
     json plain{{"apiVersion", input_.object->at("apiVersion")},
                {"kind", input_.object->at("kind")},
                {"metadata", {{"name", key_.name}, {"namespace", key_.namespace_name}, {"generation", generation}}},
@@ -365,6 +369,27 @@ Result<void> Reconcile::prepare_scale_in() {
         return tl::unexpected(kube::to_error(set.error()));
     }
     return {};
+}
+
+// While there are retired retry topics: as long as a pod has an earlier configuration, it may write to them.
+void Reconcile::look_whether_settled() {
+    if (facts_.retired.empty() || !deployment_) return;
+    outcome_.again = std::min<Duration>(outcome_.again, 5s);
+    if (facts_.workload_applied.is != Finding::Is::yes) return;
+    const auto annotations = "/spec/template/metadata/annotations"_json_pointer;
+    const std::string config =
+        deployment_->value(annotations, json::object()).value(std::string(operator_core::config_annotation), "");
+    const auto reports = look_at_worker_pods(api_, key_);
+    if (!reports) {
+        log::warn("the worker pods cannot be listed", {{"queue", key_.text()}, {"error", reports.error().message}});
+    }
+    const bool settled =
+        reports && std::ranges::all_of(*reports, [&](const auto& pod) { return pod.config == config; });
+    if (!settled) {
+        memory_.settled_at.reset();
+    } else if (!memory_.settled_at) {
+        memory_.settled_at = now();
+    }
 }
 
 // Their words are for the conditions only, so that they cannot be had is no failure.

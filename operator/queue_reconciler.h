@@ -50,6 +50,7 @@ struct QueueMemory {
     std::int64_t deployment_generation = -1;              // as the last apply left it
     std::vector<operator_core::PodReport> pods;
     std::chrono::steady_clock::time_point pods_until;  // then they are asked again
+    std::optional<Time> settled_at;                    // since when all pods have the configuration that counts
     std::optional<nlohmann::json> status;              // as last written
     std::chrono::steady_clock::time_point status_at;
 };

@@ -45,6 +45,8 @@ void read_waiting(const json& status, PodReport& report) {
 PodReport report_of(const json& pod) {
     PodReport report;
     report.name = pod.value("/metadata/name"_json_pointer, "");
+    const json annotations = pod.value("/metadata/annotations"_json_pointer, json::object());
+    report.config = annotations.value(std::string(operator_core::config_annotation), "");
     report.ending = pod.value("/metadata"_json_pointer, json::object()).contains("deletionTimestamp");
     const json status = pod.value("status", json::object());
     report.address = status.value("podIP", "");

@@ -139,7 +139,7 @@ json retry_steps_of(const jobqueue::JobQueue& queue, const Facts& facts) {
 }  // namespace
 
 std::vector<jobqueue::RetryTopic> retired_retry_topics(const jobqueue::JobQueue& queue, const json& status,
-                                                       const std::optional<QueueFigures>& figures) {
+                                                       const QueueFigures* last) {
     const jobqueue::Topics topics = jobqueue::topics_of(queue);
     std::vector<jobqueue::RetryTopic> retired;
     const json steps = status.is_object() ? status.value("retrySteps", json::array()) : json::array();
@@ -148,10 +148,9 @@ std::vector<jobqueue::RetryTopic> retired_retry_topics(const jobqueue::JobQueue&
         if (!step || std::ranges::find(topics.retries, *step, &jobqueue::RetryTopic::step) != topics.retries.end())
             continue;
         jobqueue::RetryTopic topic{jobqueue::retry_topic_name(topics.main, *step), *step};
-        // Figures of an earlier look may not have it yet: only those that do can say that it is empty.
-        if (figures) {
-            const auto retrying = figures->retrying_by_topic.find(topic.topic);
-            if (retrying != figures->retrying_by_topic.end() && retrying->second == 0) continue;
+        if (last != nullptr) {
+            const auto retrying = last->retrying_by_topic.find(topic.topic);
+            if (retrying != last->retrying_by_topic.end() && retrying->second == 0) continue;
         }
         retired.push_back(std::move(topic));
     }

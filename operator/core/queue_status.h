@@ -28,6 +28,7 @@ struct Finding {
 struct PodReport {
     std::string name;
     std::string address;           // "" while it has none
+    std::string config;            // a hash of what it was started with, as in the Deployment's template
     bool ending = false;           // it is told to end
     bool ready = false;            // all of its containers
     std::string waiting_reason;    // of a container that cannot start: ImagePullBackOff; "" for none
@@ -58,10 +59,10 @@ struct Facts {
     std::optional<Decision> decision;  // the latest
 };
 
-// The retry topics of an earlier policy, by the steps in `status`, but for those that are known to be empty, or not to
-// be there. Ascending.
+// The retry topics of an earlier policy, by the steps in `status`, but for those that `last` says are empty: figures
+// that were read when nobody wrote there any more; null where there are none. Ascending.
 std::vector<jobqueue::RetryTopic> retired_retry_topics(const jobqueue::JobQueue& queue, const nlohmann::json& status,
-                                                       const std::optional<QueueFigures>& figures);
+                                                       const QueueFigures* last);
 
 // `before` is the status as it is: a condition keeps its time of transition where its status stays, and figures that
 // could not be read now keep their last value.

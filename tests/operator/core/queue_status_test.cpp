@@ -150,16 +150,16 @@ TEST(QueueStatus, B12_steps_of_an_earlier_policy_are_kept_until_they_are_known_t
 
     queue.retry.initial = 3s;
     Facts facts = well();
-    facts.retired = retired_retry_topics(queue, before, facts.figures);
+    facts.retired = retired_retry_topics(queue, before, &*facts.figures);
     EXPECT_EQ(facts.retired,
               (std::vector<jobqueue::RetryTopic>{{"shop.email.retry.2s", 2s}, {"shop.email.retry.4s", 4s}}));
     const json changed = status_of(queue, facts, before, noon + 1s);
     EXPECT_EQ(changed.at("retrySteps"), (json{"2s", "4s", "3s", "6s"}));
 
     facts.figures->retrying_by_topic = {{"shop.email.retry.2s", 0}, {"shop.email.retry.4s", 5}};
-    EXPECT_EQ(retired_retry_topics(queue, changed, facts.figures),
+    EXPECT_EQ(retired_retry_topics(queue, changed, &*facts.figures),
               (std::vector<jobqueue::RetryTopic>{{"shop.email.retry.4s", 4s}}));
-    EXPECT_EQ(retired_retry_topics(queue, changed, std::nullopt).size(), 2U) << "nobody has looked";
+    EXPECT_EQ(retired_retry_topics(queue, changed, nullptr).size(), 2U) << "nobody has looked";
 
     // A spec that makes no sense at the moment says nothing about steps.
     facts.spec_valid = {Is::no, "InvalidSpec", ""};
