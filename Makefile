@@ -64,7 +64,7 @@ image: build # Drover's image as an archive, build/drover-image.tar, made withou
 deps-tests: deps
 	@deps/debian.sh --tests
 	@deps/kafka.sh >/dev/null
-	@deps/kubernetes.sh helm >/dev/null
+	@deps/kubernetes.sh helm etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kwok >/dev/null
 
 .PHONY: test
 test: deps-tests $(DEV)/build.ninja # all tests, on the embedded broker and on Apache Kafka; reports in build/reports
@@ -78,9 +78,9 @@ cluster-deps: deps-tests # what tests on a Kubernetes need; the first time it bu
 	@deps/kubernetes.sh >/dev/null
 
 .PHONY: cluster-test
-cluster-test: cluster-deps $(DEV)/build.ninja # on a Kubernetes: JobQueues in it, and it itself (a node needs root)
+cluster-test: cluster-deps $(DEV)/build.ninja # on a Kubernetes with a node, which needs root; what needs none is in `make test`
 	@cmake --build $(DEV) --target drover drover_kafka_tool
-	@DROVER=$(CURDIR)/$(DEV)/bin/drover $(PYTHON) -m pytest -q -p no:cacheprovider tests/cluster tests/platform/test_kubernetes.py
+	@DROVER=$(CURDIR)/$(DEV)/bin/drover $(PYTHON) -m pytest -q -p no:cacheprovider tests/cluster/test_on_a_node.py tests/platform/test_kubernetes.py
 
 .PHONY: test-asan
 test-asan: deps-tests build/asan-ubsan/build.ninja # the C++ tests under address and undefined behaviour sanitizers

@@ -25,8 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
 SLOWEST_TEST = 1800  # seconds; a limit for what hangs, not a measure
 SIDE_BY_SIDE = 3  # suites: brokers that start and retries that wait leave the machine idle
-MOST_FILES = 7  # of one suite
-ON_A_CLUSTER = {TESTS / "platform" / "test_kubernetes.py", *TESTS.glob("cluster/test_*.py")}  # make cluster-test runs these
+MOST_FILES = {TESTS / "cluster": 2}  # of one suite
+USUALLY = 7
+ON_A_NODE = {TESTS / "platform" / "test_kubernetes.py", TESTS / "cluster" / "test_on_a_node.py"}  # make cluster-test runs these
 
 
 class Case:
@@ -149,8 +150,8 @@ def run_broker(options, log):
 def python_suites(folder):
     """Name -> its files."""
     name = "python" if folder == TESTS else "python-" + "-".join(folder.relative_to(TESTS).parts)
-    files = sorted(set(folder.glob("test_*.py")) - ON_A_CLUSTER)
-    parts = -(-len(files) // MOST_FILES)
+    files = sorted(set(folder.glob("test_*.py")) - ON_A_NODE)
+    parts = -(-len(files) // MOST_FILES.get(folder, USUALLY))
     if parts == 1:
         return {name: files}
     return {f"{name}-{part + 1}": files[part::parts] for part in range(parts)}
@@ -158,11 +159,11 @@ def python_suites(folder):
 
 def find_suites():
     """Name -> function(options, log). The longest come first."""
-    folders = {path.parent for path in set(TESTS.glob("**/test_*.py")) - ON_A_CLUSTER}
+    folders = {path.parent for path in set(TESTS.glob("**/test_*.py")) - ON_A_NODE}
     python = {name: partial(run_python, name, files)
               for folder in sorted(folders) for name, files in python_suites(folder).items()}
     suites = python | {"ctest": run_ctest, "broker": run_broker}
-    longest = ("python-integration", "python-examples", "ctest")
+    longest = ("python-cluster", "python-integration", "python-examples", "ctest")
 
     def turn(name):
         return next((i for i, start in enumerate(longest) if name.startswith(start)), len(longest)), name
