@@ -69,7 +69,8 @@ TEST(Client, asks_as_told_and_brings_the_whole_answer) {
     EXPECT_TRUE(seen.ends_with("\r\n\r\n{\"a\":1}")) << seen;
 }
 
-// cpprestsdk has an answer's connection back a moment after the caller has the answer: who asks at once may get another.
+// cpprestsdk has an answer's connection back a moment after the caller has the answer: who asks at once may get
+// another.
 TEST(Client, keeps_its_connections) {
     constexpr int requests = 50;
     ScriptedWorker server(answering(answer_with("x")));
