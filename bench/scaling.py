@@ -128,7 +128,7 @@ def scale_up(plane, client, folder):
 
 def burst(plane, client, folder):
     with Operator(plane, folder) as operator:
-        queue = JobQueue(client, kafka={"partitions": 12}, scaling={"maxReplicas": 50, "targetLag": 400}).apply(plane)
+        queue = JobQueue(client, kafka={"partitions": 12}, scaling={"maxReplicas": 50}).apply(plane)
         wait_until_ready(plane, operator, 1)
         watch = ReplicaWatch(plane)
         operator.wait_until(lambda: watch.changes(queue), "the Deployment in the watch")

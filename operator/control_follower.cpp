@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t records_at_once = 500;
 constexpr int longest_sleep_ms = 100;
+constexpr std::chrono::milliseconds longest_wait{500};
 
 Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
@@ -15,7 +16,8 @@ Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_c
 Result<std::unique_ptr<ControlFollower>> ControlFollower::create(const kafka::Settings& settings, int topics,
                                                                  const std::string& group) {
     auto follower = std::make_unique<ControlFollower>();
-    auto fetcher = kafka::Fetcher::create(settings, {.expected_partitions = topics, .group = group}, follower->wakeup_);
+    auto fetcher = kafka::Fetcher::create(
+        settings, {.expected_partitions = topics, .longest_wait = longest_wait, .group = group}, follower->wakeup_);
     if (!fetcher) return tl::unexpected(fetcher.error());
     follower->fetcher_ = std::move(*fetcher);
     follower->log_.emplace(*follower->fetcher_);

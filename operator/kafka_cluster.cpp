@@ -1,17 +1,20 @@
 #include "operator/kafka_cluster.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
 #include <boost/asio/post.hpp>
 
+#include "operator/arrival_watch.h"
 #include "operator/control_follower.h"
 #include "operator/control_writer.h"
 #include "operator/core/topic_plan.h"
@@ -29,8 +32,9 @@ using operator_core::QueueFigures;
 using Steady = std::chrono::steady_clock;
 
 constexpr auto call_timeout = 5s;
-constexpr auto round_interval = 300ms;
 constexpr auto awake_interval = 500ms;
+constexpr auto together = 100ms;  // what is due within it is looked at in one go
+constexpr auto after_trouble = 300ms;
 constexpr auto idle_interval = 30s;
 constexpr auto prepare_again = 3s;
 constexpr auto keep_house_interval = 60s;
@@ -103,7 +107,7 @@ public:
         if (found != wishes_.end() && found->second == wish) return;
         wishes_.insert_or_assign(key, std::move(wish));
         is_news_ = true;
-        changed_.notify_all();
+        wakeup_.notify();
     }
     void forget(const kube::ObjectKey& key) {
         const std::lock_guard lock(mutex_);
@@ -114,10 +118,9 @@ private:
     struct Queue {
         QueueWish wish;
         jobqueue::Topics topics;
-        bool is_prepared = false;                            // its topics are there
-        std::vector<kafka::TopicPartition> partitions;       // of all its topics
-        std::vector<kafka::TopicPartition> watched;          // of those that tell that there is news
-        std::map<kafka::TopicPartition, std::int64_t> ends;  // of the watched
+        bool is_prepared = false;                       // its topics are there
+        std::vector<kafka::TopicPartition> partitions;  // of all its topics
+        std::vector<kafka::TopicPartition> watched;     // of those that tell that there is news
         Steady::time_point prepare_at, look_at, keep_house_at, recommit_at;
         Arrivals arrivals;
         QueueView view;
@@ -134,7 +137,9 @@ private:
     Result<void> connect();
     Result<void> prepare(const std::vector<Entry*>& queues);
     Result<void> prepare_each();
-    Result<std::vector<Entry*>> due_for_a_look();
+    std::vector<Entry*> due_for_a_look();
+    void watch_for_arrivals(Entry& entry, const QueueOffsets& seen);
+    void sleep(bool in_trouble);
     Result<void> look(const std::vector<Entry*>& queues);
     Result<void> look_at(Entry& entry, const Offsets& all, const GroupPositions& positions, Time began);
     void say_in_control(Entry& entry);
@@ -147,20 +152,22 @@ private:
     const std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
     const kube::OwnerCalls<Listener> calls_;
 
-    std::mutex mutex_;  // guards the next three
-    std::condition_variable_any changed_;
+    std::mutex mutex_;  // guards the next two
     std::map<kube::ObjectKey, QueueWish> wishes_;
     bool is_news_ = false;
 
-    // Of the thread.
+    // Of the thread, but for notify().
+    kafka::Wakeup wakeup_;
     Queues queues_;
     std::unique_ptr<kafka::Admin> admin_;
     std::unique_ptr<ControlFollower> control_;
     std::unique_ptr<ControlWriter> writer_;
+    std::unique_ptr<ArrivalWatch> arrivals_;
     std::jthread thread_;  // last: it uses all of the above
 };
 
 void KafkaCluster::Worker::run(const std::stop_token& stop) {
+    const std::stop_callback wake(stop, [this] { wakeup_.notify(); });
     while (!stop.stop_requested()) {
         const auto began = Steady::now();
         take_wishes();
@@ -172,8 +179,26 @@ void KafkaCluster::Worker::run(const std::stop_token& stop) {
             const auto work = std::chrono::duration_cast<Duration>(Steady::now() - began);
             calls_.post([work, ok = looked.has_value()](Listener& listener) { listener.round_done(work, ok); });
         }
-        std::unique_lock lock(mutex_);
-        changed_.wait_until(lock, stop, began + round_interval, [this] { return is_news_; });
+        sleep(!looked);
+    }
+}
+
+// Until something came, somebody wished for something, or a queue is due.
+void KafkaCluster::Worker::sleep(bool in_trouble) {
+    if (in_trouble) {  // librdkafka has something to say all the time
+        std::this_thread::sleep_for(after_trouble);
+        return;
+    }
+    auto due = Steady::now() + idle_interval;
+    for (const auto& [key, queue] : queues_) due = std::min(due, queue.is_prepared ? queue.look_at : queue.prepare_at);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - Steady::now());
+    pollfd readable{.fd = wakeup_.fd(), .events = POLLIN, .revents = 0};
+    ::poll(&readable, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    wakeup_.clear();
+    if (!arrivals_) return;
+    for (const kube::ObjectKey& key : arrivals_->arrived()) {
+        const auto queue = queues_.find(key);
+        if (queue != queues_.end()) queue->second.look_at = Steady::now();
     }
 }
 
@@ -184,6 +209,7 @@ void KafkaCluster::Worker::take_wishes() {
     std::erase_if(queues_, [this](const Entry& entry) {
         if (wishes_.contains(entry.first)) return false;
         if (control_) control_->forget(entry.second.topics.control);
+        if (arrivals_) arrivals_->forget(entry.first);
         return true;
     });
     for (const auto& [key, wish] : wishes_) {
@@ -213,25 +239,29 @@ Result<void> KafkaCluster::Worker::connect() {
         if (!follower) return tl::unexpected(follower.error());
         control_ = std::move(*follower);
     }
+    if (!arrivals_) {
+        auto watch = ArrivalWatch::create(settings_, jobqueue::group_of(*queues_.begin()->second.wish.queue), wakeup_);
+        if (!watch) return tl::unexpected(watch.error());
+        arrivals_ = std::move(*watch);
+    }
     return {};
 }
 
 Result<std::size_t> KafkaCluster::Worker::round() {
     if (Result<void> connected = connect(); !connected) return tl::unexpected(connected.error());
     if (Result<void> prepared = prepare_each(); !prepared) return tl::unexpected(prepared.error());
-    const auto queues = due_for_a_look();
-    if (!queues) return tl::unexpected(queues.error());
-    const Result<void> looked = look(*queues);
-    if (looked) return queues->size();
+    const std::vector<Entry*> queues = due_for_a_look();
+    const Result<void> looked = look(queues);
+    if (looked) return queues.size();
     if (is_outage(looked.error())) return tl::unexpected(looked.error());
     // One queue's refusal is no trouble of the others.
-    for (Entry* entry : *queues) {
+    for (Entry* entry : queues) {
         if (Result<void> alone = look({entry}); !alone) {
             if (is_outage(alone.error())) return tl::unexpected(alone.error());
             tell_trouble(*entry, alone.error());
         }
     }
-    return queues->size();
+    return queues.size();
 }
 
 Result<void> KafkaCluster::Worker::prepare_each() {
@@ -294,31 +324,11 @@ Result<void> KafkaCluster::Worker::prepare(const std::vector<Entry*>& queues) {
     return {};
 }
 
-// Asks for the ends of those that nothing is expected of.
-Result<std::vector<KafkaCluster::Worker::Entry*>> KafkaCluster::Worker::due_for_a_look() {
-    const auto begin = Steady::now();
-    std::vector<Entry*> due, quiet;
-    std::vector<kafka::TopicPartition> watched;
+std::vector<KafkaCluster::Worker::Entry*> KafkaCluster::Worker::due_for_a_look() {
+    const auto soon = Steady::now() + together;
+    std::vector<Entry*> due;
     for (Entry& entry : queues_) {
-        Queue& queue = entry.second;
-        if (!queue.is_prepared) continue;
-        if (queue.look_at <= begin) {
-            due.push_back(&entry);
-        } else if (!queue.wish.awake) {
-            quiet.push_back(&entry);
-            watched.insert(watched.end(), queue.watched.begin(), queue.watched.end());
-        }
-    }
-    auto ends = admin_->ends(watched);
-    // A refusal is found out about, and told, by looking at each.
-    if (!ends && is_outage(ends.error())) return tl::unexpected(ends.error());
-    for (Entry* entry : quiet) {
-        const auto moved = [&](const kafka::TopicPartition& partition) {
-            const auto end = ends->find(partition);
-            const auto known = entry->second.ends.find(partition);
-            return end == ends->end() || known == entry->second.ends.end() || end->second != known->second;
-        };
-        if (!ends || std::ranges::any_of(entry->second.watched, moved)) due.push_back(entry);
+        if (entry.second.is_prepared && entry.second.look_at <= soon) due.push_back(&entry);
     }
     return due;
 }
@@ -368,10 +378,6 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, con
         }
         seen.offsets.insert(*offsets);
     }
-    queue.ends.clear();
-    for (const kafka::TopicPartition& partition : queue.watched) {
-        queue.ends.emplace(partition, seen.offsets.at(partition).end);
-    }
     for (const std::string& group : groups_of(spec, queue.topics)) {
         const auto& of_group = positions.at(group);
         seen.positions.insert(of_group.begin(), of_group.end());
@@ -402,9 +408,29 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, con
     view.at = began;
     view.oldest_since = queue.arrivals.oldest(view.figures->unfinished - view.figures->retrying);
     tell(entry, std::move(view));
+    watch_for_arrivals(entry, seen);
     say_in_control(entry);
     keep_house(entry, seen);
     return {};
+}
+
+// A queue with nothing to do is looked at when that changes.
+void KafkaCluster::Worker::watch_for_arrivals(Entry& entry, const QueueOffsets& seen) {
+    Queue& queue = entry.second;
+    if (queue.wish.awake || queue.view.figures->unfinished > 0) {
+        arrivals_->forget(entry.first);
+        queue.look_at = std::min(queue.look_at, Steady::now() + Steady::duration(awake_interval));
+        return;
+    }
+    if (arrivals_->watches(entry.first)) return;
+    std::map<kafka::TopicPartition, std::int64_t> from;
+    for (const kafka::TopicPartition& partition : queue.watched)
+        from.emplace(partition, seen.offsets.at(partition).end);
+    if (Result<void> watched = arrivals_->watch(entry.first, from); !watched) {
+        log::warn("a queue cannot be watched for its first job, and is looked at now and then",
+                  {{"queue", entry.first.text()}, {"error", watched.error().message}});
+        queue.look_at = std::min(queue.look_at, Steady::now() + Steady::duration(awake_interval));
+    }
 }
 
 // What the JobQueue says, to the sidecars that run. That it fails is tried again with the next look.

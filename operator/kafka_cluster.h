@@ -4,8 +4,8 @@
 // It has a thread of its own, since Admin blocks. What it finds is posted to the owner's executor; wish() and forget()
 // may be called by any thread. The destructor waits for a call that is under way, at most a call's 5 s.
 //
-// Idle queues cost little: of them, only the ends of their lanes are read, three times a second. Where one moved, and
-// for queues that are awake twice a second, and for all twice a minute, everything is.
+// Idle queues cost little: a fetch for all of them waits at the brokers for the first job (arrival_watch.h). What there
+// is to do is read when one came, of queues that are awake twice a second, and of all about three times a minute.
 #pragma once
 
 #include <utility>  // before Boost 1.74's coroutine headers, which forget it

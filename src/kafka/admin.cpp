@@ -175,10 +175,6 @@ public:
         }
     }
 
-    Result<std::map<TopicPartition, std::int64_t>> ends(const std::vector<TopicPartition>& partitions) override {
-        return list_offsets(partitions, spec_end);
-    }
-
     Result<std::map<TopicPartition, PartitionOffsets>> offsets(const std::vector<TopicPartition>& partitions) override {
         const auto starts = list_offsets(partitions, spec_start);
         if (!starts) return tl::unexpected(starts.error());

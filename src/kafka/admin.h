@@ -43,8 +43,7 @@ public:
     // Those that do not exist are well. Returns when the brokers no longer show them.
     virtual Result<void> delete_topics(const std::vector<std::string>& names) = 0;
 
-    // All three: partitions that do not exist are not in the map.
-    virtual Result<std::map<TopicPartition, std::int64_t>> ends(const std::vector<TopicPartition>& partitions) = 0;
+    // Both: partitions that do not exist are not in the map.
     virtual Result<std::map<TopicPartition, PartitionOffsets>> offsets(
         const std::vector<TopicPartition>& partitions) = 0;
     // The first offset whose timestamp is at or after `time`; the end where there is none.

@@ -255,8 +255,7 @@ Settings owned_settings(const FetcherOptions& options) {
         {"fetch.message.max.bytes", std::to_string(per_fetch)},
         {"fetch.max.bytes", std::to_string(per_response)},
         {"message.max.bytes", std::to_string(per_response)},  // librdkafka raises fetch.max.bytes to it
-        // So long a partition that was full, or was just started, may wait for a fetch that it is not in.
-        {"fetch.wait.max.ms", "100"},
+        {"fetch.wait.max.ms", std::to_string(options.longest_wait.count())},
     };
 }
 

@@ -7,6 +7,7 @@
 // Owner thread: all calls from one thread. Nothing blocks, except the destructor (up to about a second).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,6 +26,9 @@ struct FetcherOptions {
     std::size_t queued_bytes = 8 * 1024 * 1024;  // prefetched bytes over all partitions, roughly
     int expected_partitions = 12;                // among which they are divided
     bool read_committed = true;
+    // So long a fetch waits at a broker that has nothing; and a partition that was full, or was just started, for a
+    // fetch that it is not in.
+    std::chrono::milliseconds longest_wait{100};
     std::string group = "drover.fetcher";  // never joined; where access is limited, one that we may describe
 };
 
