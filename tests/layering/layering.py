@@ -10,7 +10,8 @@ from pathlib import Path
 # Room -> the rooms that it may use, and through them theirs. Every room may use src/base.
 ROOMS = {
     "src/base": [],
-    "src/jobqueue": [],
+    "src/cron": [],
+    "src/jobqueue": ["src/cron"],
     "src/kafka": [],
     "src/http": [],
     "src/telemetry": [],
@@ -19,7 +20,12 @@ ROOMS = {
     "sidecar": ["sidecar/core", "src/kafka", "src/http", "src/telemetry"],
     "operator/core": ["src/jobqueue"],
     "operator": ["operator/core", "src/kube", "src/kafka", "src/telemetry"],
-    "gateway": ["src/jobqueue", "src/kafka", "src/http", "src/telemetry"],
+    "gateway/core": ["src/jobqueue", "src/cron"],
+    "gateway/view": ["gateway/core", "src/kafka", "src/telemetry"],
+    "gateway/scheduler": ["gateway/core", "src/kafka", "src/telemetry"],
+    "gateway/submit": ["gateway/core", "src/kafka", "src/telemetry"],
+    "gateway": ["gateway/core", "gateway/view", "gateway/scheduler", "gateway/submit", "src/kafka", "src/http",
+                "src/telemetry"],
     "cli": ["src/jobqueue", "src/kafka", "src/http", "src/telemetry", "src/kube", "sidecar/core", "sidecar",
             "operator/core", "operator", "gateway"],
 }
@@ -28,13 +34,14 @@ ROOMS = {
 TREES = ["src", "sidecar", "operator", "gateway", "cli"]
 
 # Rooms without threads, locks, clocks, randomness, logs and I/O: the cores, and what they stand on.
-PURE = ["sidecar/core", "operator/core", "src/jobqueue", "src/base"]
+PURE = ["sidecar/core", "operator/core", "gateway/core", "src/jobqueue", "src/cron", "src/base"]
 
-SHELLS = ["src/http", "src/kube", "sidecar", "operator", "gateway", "cli"]
+SHELLS = ["src/http", "src/kube", "sidecar", "operator", "gateway", "gateway/view", "gateway/scheduler", "gateway/submit",
+          "cli"]
 # A library's headers, by the longest prefix that fits -> the rooms that may name them. All others may not.
 LIBRARIES = {
     "tl/": ["src/base"],
-    "nlohmann/": ["src/jobqueue", "src/telemetry", "operator/core", *SHELLS],  # Kubernetes objects are JSON
+    "nlohmann/": ["src/jobqueue", "src/telemetry", "operator/core", "gateway/core", *SHELLS],  # Kubernetes objects are JSON
     "yaml-cpp/": ["src/jobqueue", "src/kube"],
     "boost/": SHELLS,
     "boost/uuid/": ["src/jobqueue"],
@@ -46,8 +53,10 @@ LIBRARIES = {
     "spdlog/": ["src/telemetry"],
     "prometheus/": ["src/telemetry"],
     "CLI/": ["cli"],
-    "sqlite3.h": ["gateway"],
-    "libpq-fe.h": ["gateway"],
+    "sqlite3.h": ["gateway/view"],
+    "libpq-fe.h": ["gateway/view"],
+    "cctz/": ["src/cron"],
+    "valijson/": ["gateway/core"],
 }
 # The operating system's headers, where no library above has them: for rooms that are not pure.
 SYSTEM = re.compile(r"(?:(?:sys|netinet|arpa|net|linux)/)?\w+\.h")
