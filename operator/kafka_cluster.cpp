@@ -15,10 +15,10 @@
 #include <boost/asio/post.hpp>
 
 #include "operator/arrival_watch.h"
-#include "operator/control_follower.h"
+#include "src/lag/control_follower.h"
 #include "operator/control_writer.h"
 #include "operator/core/topic_plan.h"
-#include "operator/queue_offsets.h"
+#include "src/lag/queue_offsets.h"
 #include "src/kafka/admin.h"
 #include "src/kube/owner_calls.h"
 #include "src/telemetry/log.h"
@@ -27,8 +27,8 @@ namespace drover::operators {
 namespace {
 
 using namespace std::chrono_literals;
+using jobqueue::QueueFigures;
 using operator_core::Finding;
-using operator_core::QueueFigures;
 using Steady = std::chrono::steady_clock;
 
 constexpr auto call_timeout = 5s;
@@ -138,13 +138,13 @@ private:
     Result<void> prepare(const std::vector<Entry*>& queues);
     Result<void> prepare_each();
     std::vector<Entry*> due_for_a_look();
-    void watch_for_arrivals(Entry& entry, const QueueOffsets& seen);
+    void watch_for_arrivals(Entry& entry, const lag::QueueOffsets& seen);
     void sleep(bool in_trouble);
     Result<void> look(const std::vector<Entry*>& queues);
     Result<void> look_at(Entry& entry, const Offsets& all, const GroupPositions& positions, Time began);
     void say_in_control(Entry& entry);
-    void keep_house(Entry& entry, const QueueOffsets& seen);
-    void recommit(Entry& entry, const QueueOffsets& seen);
+    void keep_house(Entry& entry, const lag::QueueOffsets& seen);
+    void recommit(Entry& entry, const lag::QueueOffsets& seen);
     void tell(Entry& entry, QueueView view);
     void tell_trouble(Entry& entry, const Error& error);
 
@@ -160,7 +160,7 @@ private:
     kafka::Wakeup wakeup_;
     Queues queues_;
     std::unique_ptr<kafka::Admin> admin_;
-    std::unique_ptr<ControlFollower> control_;
+    std::unique_ptr<lag::ControlFollower> control_;
     std::unique_ptr<ControlWriter> writer_;
     std::unique_ptr<ArrivalWatch> arrivals_;
     std::jthread thread_;  // last: it uses all of the above
@@ -234,8 +234,8 @@ Result<void> KafkaCluster::Worker::connect() {
         admin_ = std::move(*admin);
     }
     if (!control_) {
-        auto follower = ControlFollower::create(settings_, expected_queues,
-                                                jobqueue::group_of(*queues_.begin()->second.wish.queue));
+        auto follower = lag::ControlFollower::create(settings_, expected_queues,
+                                                     jobqueue::group_of(*queues_.begin()->second.wish.queue));
         if (!follower) return tl::unexpected(follower.error());
         control_ = std::move(*follower);
     }
@@ -345,7 +345,7 @@ Result<void> KafkaCluster::Worker::look(const std::vector<Entry*>& queues) {
     if (Result<void> read = control_->read(*all, call_timeout); !read) return read;
     std::vector<std::string> groups;
     for (const Entry* entry : queues) {
-        for (std::string& group : groups_of(*entry->second.wish.queue, entry->second.topics)) {
+        for (std::string& group : lag::groups_of(*entry->second.wish.queue, entry->second.topics)) {
             groups.push_back(std::move(group));
         }
     }
@@ -364,7 +364,7 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, con
     const auto spread = std::hash<std::string>{}(entry.first.text()) % 1000 * idle_interval / 2000;
     queue.look_at = Steady::now() + (queue.wish.awake ? Steady::duration(awake_interval) : idle_interval / 2 + spread);
 
-    QueueOffsets seen;
+    lag::QueueOffsets seen;
     for (const kafka::TopicPartition& partition : queue.partitions) {
         const auto offsets = all.find(partition);
         if (offsets == all.end()) {
@@ -378,7 +378,7 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, con
         }
         seen.offsets.insert(*offsets);
     }
-    for (const std::string& group : groups_of(spec, queue.topics)) {
+    for (const std::string& group : lag::groups_of(spec, queue.topics)) {
         const auto& of_group = positions.at(group);
         seen.positions.insert(of_group.begin(), of_group.end());
     }
@@ -401,7 +401,7 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, con
     QueueView view{.reachable = reachable(),
                    .topics_ready = {Finding::Is::yes, "TopicsExist",
                                     "Topic " + queue.topics.main + " and those that belong to it are there"},
-                   .figures = figures_of(queue.topics, seen)};
+                   .figures = lag::figures_of(queue.topics, seen)};
     const jobqueue::ControlState* control = control_->state(queue.topics.control);
     view.figures->paused = control != nullptr && control->paused();
     queue.arrivals.add(now(), view.figures->end_offsets);
@@ -415,7 +415,7 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, con
 }
 
 // A queue with nothing to do is looked at when that changes.
-void KafkaCluster::Worker::watch_for_arrivals(Entry& entry, const QueueOffsets& seen) {
+void KafkaCluster::Worker::watch_for_arrivals(Entry& entry, const lag::QueueOffsets& seen) {
     Queue& queue = entry.second;
     if (queue.wish.awake || queue.view.figures->unfinished > 0) {
         arrivals_->forget(entry.first);
@@ -463,7 +463,7 @@ void KafkaCluster::Worker::say_in_control(Entry& entry) {
 }
 
 // Finished records go, but for the last ones. That it fails is no trouble of the queue's: it is tried again.
-void KafkaCluster::Worker::keep_house(Entry& entry, const QueueOffsets& seen) {
+void KafkaCluster::Worker::keep_house(Entry& entry, const lag::QueueOffsets& seen) {
     Queue& queue = entry.second;
     if (Steady::now() < queue.keep_house_at) return;
     queue.keep_house_at = Steady::now() + keep_house_interval;
@@ -483,11 +483,11 @@ void KafkaCluster::Worker::keep_house(Entry& entry, const QueueOffsets& seen) {
     if (!queue.wish.awake) recommit(entry, seen);
 }
 
-void KafkaCluster::Worker::recommit(Entry& entry, const QueueOffsets& seen) {
+void KafkaCluster::Worker::recommit(Entry& entry, const lag::QueueOffsets& seen) {
     Queue& queue = entry.second;
     if (Steady::now() < queue.recommit_at) return;
     queue.recommit_at = Steady::now() + recommit_interval;
-    for (const std::string& group : groups_of(*queue.wish.queue, queue.topics)) {
+    for (const std::string& group : lag::groups_of(*queue.wish.queue, queue.topics)) {
         // Read once more: what is written back has to be what is there.
         const auto positions = admin_->group_positions(group);
         if (!positions || positions->empty()) continue;

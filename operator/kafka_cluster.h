@@ -17,7 +17,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
-#include "operator/core/queue_figures.h"
+#include "src/jobqueue/queue_figures.h"
 #include "operator/core/queue_status.h"
 #include "src/base/time.h"
 #include "src/jobqueue/resource.h"
@@ -41,9 +41,9 @@ struct QueueWish {
 struct QueueView {
     operator_core::Finding reachable{.reason = "NotReadYet", .message = "Kafka has not been asked yet"};
     operator_core::Finding topics_ready{.reason = "NotReadYet", .message = "Kafka has not been asked yet"};
-    std::optional<operator_core::QueueFigures> figures;  // nothing: they could not be read
-    std::optional<Time> oldest_since;                    // when the oldest job that is unfinished came, within seconds
-    Time at{};                                           // before that look
+    std::optional<jobqueue::QueueFigures> figures;  // nothing: they could not be read
+    std::optional<Time> oldest_since;               // when the oldest job that is unfinished came, within seconds
+    Time at{};                                      // before that look
 
     // Whether a reconcile could come to another result.
     bool says_the_same(const QueueView& other) const;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "operator/core/decide.h"
-#include "operator/core/queue_figures.h"
+#include "src/jobqueue/queue_figures.h"
 #include "src/base/time.h"
 #include "src/kube/object_key.h"
 #include "src/telemetry/metrics.h"
@@ -16,7 +16,7 @@ namespace drover::operators {
 // One queue as it is now.
 struct QueueGauges {
     kube::ObjectKey queue;
-    std::optional<operator_core::QueueFigures> figures;
+    std::optional<jobqueue::QueueFigures> figures;
     std::optional<Time> oldest_since;
     std::optional<int> desired;
     std::int64_t ready = 0;

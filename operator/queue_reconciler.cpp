@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "operator/core/kafka_access.h"
-#include "operator/core/queue_figures.h"
+#include "operator/core/observation.h"
 #include "operator/core/scaling_memory.h"
 #include "operator/worker_pods.h"
 #include "src/telemetry/log.h"

@@ -7,7 +7,7 @@
 namespace drover::simulate {
 namespace {
 
-using operator_core::BusyCounters;
+using jobqueue::BusyCounters;
 
 constexpr double look_interval = 0.5;
 
@@ -49,7 +49,7 @@ std::int64_t Look::backlog() const {
     std::int64_t sum = 0;
     for (std::size_t i = 0; i < ends_.size(); ++i) {
         const Committed& committed = (*commits_)[i];
-        sum += operator_core::backlog_of(
+        sum += jobqueue::backlog_of(
             {.end = *ends_[i], .committed = committed.offset, .finished_above = committed.finished_above});
     }
     return sum;
@@ -59,8 +59,8 @@ std::int64_t Look::end_offsets() const {
     for (const std::optional<std::int64_t>& end : ends_) sum += *end;
     return sum;
 }
-BusyCounters Look::busy() const {
-    BusyCounters sum;
+jobqueue::BusyCounters Look::busy() const {
+    jobqueue::BusyCounters sum;
     for (const Committed& committed : *commits_) {
         sum.busy_us += committed.busy.busy_us;
         sum.completions += committed.busy.completions;

@@ -22,7 +22,7 @@ public:
     std::int64_t lag() const;      // as KEDA reckons it: end less committed offset, summed
     std::int64_t backlog() const;  // as Drover does: without what is finished above the committed offset
     std::int64_t end_offsets() const;
-    operator_core::BusyCounters busy() const;
+    jobqueue::BusyCounters busy() const;
 
 private:
     static constexpr int brokers = 3;

@@ -12,7 +12,7 @@
 #include <queue>
 #include <vector>
 
-#include "operator/core/backlog.h"
+#include "src/jobqueue/backlog.h"
 #include "operator/core/decide.h"
 
 namespace drover::simulate {
@@ -35,7 +35,7 @@ struct Cluster {
 struct Committed {
     std::int64_t offset = 0;
     std::int64_t finished_above = 0;
-    operator_core::BusyCounters busy;
+    jobqueue::BusyCounters busy;
 };
 
 class World {

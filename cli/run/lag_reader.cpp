@@ -10,8 +10,8 @@ namespace drover::cli {
 namespace {
 
 using namespace std::chrono_literals;
-using operator_core::QueueFigures;
-using operators::QueueOffsets;
+using jobqueue::QueueFigures;
+using lag::QueueOffsets;
 
 constexpr auto call_timeout = 5s;
 constexpr auto interval = 500ms;
@@ -79,8 +79,8 @@ Result<int> LagReader::prepare() {
     for (const auto& [topic, count] : *counts) {
         for (int i = 0; i < count; ++i) partitions_.push_back({topic, i});
     }
-    auto control = operators::ControlFollower::create(settings_, static_cast<int>(queues_.size()),
-                                                      jobqueue::group_of(queues_.front()));
+    auto control =
+        lag::ControlFollower::create(settings_, static_cast<int>(queues_.size()), jobqueue::group_of(queues_.front()));
     if (!control) return tl::unexpected(control.error());
     control_ = std::move(*control);
     for (const jobqueue::JobQueue& queue : queues_) {
@@ -114,7 +114,7 @@ Result<std::vector<QueueFigures>> LagReader::look() {
 
 Result<QueueFigures> LagReader::look_at(const jobqueue::JobQueue& queue, QueueOffsets look) {
     const jobqueue::Topics topics = jobqueue::topics_of(queue);
-    for (const std::string& group : operators::groups_of(queue, topics)) {
+    for (const std::string& group : lag::groups_of(queue, topics)) {
         auto positions = admin_->group_positions(group);
         if (!positions) return tl::unexpected(positions.error());
         look.positions.merge(*positions);
@@ -135,7 +135,7 @@ Result<QueueFigures> LagReader::look_at(const jobqueue::JobQueue& queue, QueueOf
         if (!soon) return tl::unexpected(soon.error());
         look.due_soon.merge(*soon);
     }
-    return operators::figures_of(topics, look);
+    return lag::figures_of(topics, look);
 }
 
 }  // namespace drover::cli

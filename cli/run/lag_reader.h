@@ -17,8 +17,8 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include "operator/control_follower.h"
-#include "operator/queue_offsets.h"
+#include "src/lag/control_follower.h"
+#include "src/lag/queue_offsets.h"
 #include "src/base/result.h"
 #include "src/jobqueue/resource.h"
 #include "src/kafka/admin.h"
@@ -29,7 +29,7 @@ class LagReader {
 public:
     struct Look {
         std::chrono::steady_clock::time_point began;
-        Result<std::vector<operator_core::QueueFigures>> figures;  // in the order of the queues
+        Result<std::vector<jobqueue::QueueFigures>> figures;  // in the order of the queues
     };
     struct Listener {
         std::function<void(int brokers)> topics_ready;  // once
@@ -46,8 +46,8 @@ public:
 private:
     void run(const std::stop_token& stop);
     Result<int> prepare();
-    Result<std::vector<operator_core::QueueFigures>> look();
-    Result<operator_core::QueueFigures> look_at(const jobqueue::JobQueue& queue, operators::QueueOffsets offsets);
+    Result<std::vector<jobqueue::QueueFigures>> look();
+    Result<jobqueue::QueueFigures> look_at(const jobqueue::JobQueue& queue, lag::QueueOffsets offsets);
     bool pause(const std::stop_token& stop);  // false when told to stop
 
     boost::asio::io_context& io_;
@@ -55,7 +55,7 @@ private:
     const std::vector<jobqueue::JobQueue> queues_;
     const Listener listener_;
     std::unique_ptr<kafka::Admin> admin_;  // of the thread, as the next ones
-    std::unique_ptr<operators::ControlFollower> control_;
+    std::unique_ptr<lag::ControlFollower> control_;
     std::vector<kafka::TopicPartition> partitions_;
     std::mutex mutex_;
     std::condition_variable_any changed_;

@@ -33,7 +33,7 @@ QueueRunner::QueueRunner(RunPlace& place, jobqueue::JobQueue queue)
 
 // --- scaling
 
-void QueueRunner::observe(const operator_core::QueueFigures* figures) {
+void QueueRunner::observe(const jobqueue::QueueFigures* figures) {
     figures_ = figures ? std::optional(*figures) : std::nullopt;
     const auto in_flight = static_cast<std::int64_t>(stats().in_flight);
     const operator_core::Observation seen =

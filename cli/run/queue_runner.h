@@ -19,7 +19,7 @@
 #include "cli/run/totals.h"
 #include "cli/run_summary.h"
 #include "cli/status_table.h"
-#include "operator/core/queue_figures.h"
+#include "operator/core/observation.h"
 #include "src/jobqueue/resource.h"
 
 namespace drover::cli {
@@ -44,7 +44,7 @@ public:
     QueueRunner(RunPlace& place, jobqueue::JobQueue queue);
 
     // A look at the topics, null for one that failed: decides, starts and stops replicas.
-    void observe(const operator_core::QueueFigures* figures);
+    void observe(const jobqueue::QueueFigures* figures);
     void poll();                               // asks all sidecars for their figures
     void stop(std::function<void()> stopped);  // drains all; never calls back from within
     void kill();
@@ -75,7 +75,7 @@ private:
     const jobqueue::JobQueue queue_;
     const operator_core::ScalingPolicy policy_;
     operator_core::Memory memory_;
-    std::optional<operator_core::QueueFigures> figures_;
+    std::optional<jobqueue::QueueFigures> figures_;
     std::vector<std::shared_ptr<Replica>> replicas_;
     sidecar::Stats past_;  // of replicas that are gone
     RateMeter rate_;

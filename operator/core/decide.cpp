@@ -69,8 +69,8 @@ void learn_service_time(const Observation& seen, Time now, Memory& memory) {
     }
     if (!std::isfinite(memory.service_weight) || memory.service_weight < 0) memory.service_weight = 0;
     if (!seen.busy) return;
-    const BusyCounters total{std::max<std::int64_t>(seen.busy->busy_us, 0),
-                             std::max<std::int64_t>(seen.busy->completions, 0)};
+    const jobqueue::BusyCounters total{std::max<std::int64_t>(seen.busy->busy_us, 0),
+                                       std::max<std::int64_t>(seen.busy->completions, 0)};
     const bool first_sight = !memory.busy;
     if (first_sight || memory.busy_at > now || total.completions < memory.busy->completions ||
         total.busy_us < memory.busy->busy_us) {

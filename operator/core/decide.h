@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "src/base/time.h"
+#include "src/jobqueue/queue_figures.h"
 #include "src/jobqueue/resource.h"
 
 namespace drover::operator_core {
@@ -42,26 +43,18 @@ struct ScalingPolicy {
 };
 ScalingPolicy scaling_policy_of(const jobqueue::JobQueue& queue);
 
-// Since the queue began, summed over partitions. A sum that shrinks (metadata lost, topic made anew) starts again.
-struct BusyCounters {
-    std::int64_t busy_us = 0;      // time that finished jobs kept slots busy, microseconds
-    std::int64_t completions = 0;  // how many jobs that was
-
-    bool operator==(const BusyCounters&) const = default;
-};
-
 // What is known now. An empty optional is "could not be read", which is not the same as 0.
 struct Observation {
     int replicas = 0;               // as last asked for (a Deployment's spec.replicas), not as many as are ready
     std::optional<int> partitions;  // of the main topic; none, or less than 1, while there is no topic
 
-    // Unfinished jobs, waiting, due or in flight: the sum of `backlog_of` over the lanes and over the due part of
-    // the retry topics.
+    // Unfinished jobs, waiting, due or in flight: the sum of `jobqueue::backlog_of` over the lanes and over the due
+    // part of the retry topics.
     std::optional<std::int64_t> backlog;
     // Sum of the lanes' end offsets (retry topics are not arrivals). λ comes from successive ones.
     std::optional<std::int64_t> end_offsets;
     // From the commits' metadata; zeros, not nothing, where there is no commit yet.
-    std::optional<BusyCounters> busy;
+    std::optional<jobqueue::BusyCounters> busy;
     // Records of the retry topics that are not due yet but will be within `idle_after`.
     std::optional<std::int64_t> retries_due_soon;
     // Jobs that workers have now, where the caller knows (the local runner does). 0 is safe: backlog counts them too.
@@ -84,9 +77,9 @@ struct Memory {
     std::optional<std::int64_t> end_offsets;  // as last read, at `end_offsets_at`
     Time end_offsets_at;
 
-    std::optional<double> service_seconds;  // s
-    double service_weight = 0;              // how many completions s stands for; old ones fade
-    std::optional<BusyCounters> busy;       // as last counted into s, at `busy_at`
+    std::optional<double> service_seconds;       // s
+    double service_weight = 0;                   // how many completions s stands for; old ones fade
+    std::optional<jobqueue::BusyCounters> busy;  // as last counted into s, at `busy_at`
     Time busy_at;
 
     std::optional<Time> last_busy;  // when there was last something to do

@@ -139,7 +139,7 @@ json retry_steps_of(const jobqueue::JobQueue& queue, const Facts& facts) {
 }  // namespace
 
 std::vector<jobqueue::RetryTopic> retired_retry_topics(const jobqueue::JobQueue& queue, const json& status,
-                                                       const QueueFigures* last) {
+                                                       const jobqueue::QueueFigures* last) {
     const jobqueue::Topics topics = jobqueue::topics_of(queue);
     std::vector<jobqueue::RetryTopic> retired;
     const json steps = status.is_object() ? status.value("retrySteps", json::array()) : json::array();

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "operator/core/decide.h"
-#include "operator/core/queue_figures.h"
+#include "src/jobqueue/queue_figures.h"
 #include "src/jobqueue/resource.h"
 
 namespace drover::operator_core {
@@ -48,9 +48,9 @@ struct Facts {
     Finding spec_valid;       // no: nothing below is known
     Finding kafka_reachable;  // and we may use it
     Finding topics_ready;
-    Finding workload_applied;             // Kubernetes took the objects
-    std::optional<QueueFigures> figures;  // nothing: not read yet, or not any more
-    std::optional<Time> oldest_since;     // when the oldest unfinished job came
+    Finding workload_applied;                       // Kubernetes took the objects
+    std::optional<jobqueue::QueueFigures> figures;  // nothing: not read yet, or not any more
+    std::optional<Time> oldest_since;               // when the oldest unfinished job came
     bool paused_by_spec = false;
     std::vector<jobqueue::RetryTopic> retired;  // retry topics of an earlier policy that are not known to be empty
     bool drain_hook_conflict = false;           // the app's own preStop hook stands where ours would
@@ -62,7 +62,7 @@ struct Facts {
 // The retry topics of an earlier policy, by the steps in `status`, but for those that `last` says are empty: figures
 // that were read when nobody wrote there any more; null where there are none. Ascending.
 std::vector<jobqueue::RetryTopic> retired_retry_topics(const jobqueue::JobQueue& queue, const nlohmann::json& status,
-                                                       const QueueFigures* last);
+                                                       const jobqueue::QueueFigures* last);
 
 // `before` is the status as it is: a condition keeps its time of transition where its status stays, and figures that
 // could not be read now keep their last value.

@@ -67,7 +67,7 @@ Memory memory_from(const json& json) {
     const auto busy = number_in<std::int64_t>(json, "busyMicros");
     const auto completions = number_in<std::int64_t>(json, "completions");
     if (busy_at && busy && completions) {
-        memory.busy = BusyCounters{*busy, *completions};
+        memory.busy = jobqueue::BusyCounters{*busy, *completions};
         memory.busy_at = *busy_at;
     }
     memory.last_busy = time_in(json, "lastBusy");

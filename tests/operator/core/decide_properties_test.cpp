@@ -46,9 +46,9 @@ rc::Gen<double> a_rate() {
     return rc::gen::map(rc::gen::inRange<std::int64_t>(-10, 1'000'000),
                         [](std::int64_t n) { return double(n) / 1000; });
 }
-rc::Gen<BusyCounters> counters() {
-    return rc::gen::build<BusyCounters>(rc::gen::set(&BusyCounters::busy_us, amount()),
-                                        rc::gen::set(&BusyCounters::completions, amount()));
+rc::Gen<jobqueue::BusyCounters> counters() {
+    return rc::gen::build<jobqueue::BusyCounters>(rc::gen::set(&jobqueue::BusyCounters::busy_us, amount()),
+                                                  rc::gen::set(&jobqueue::BusyCounters::completions, amount()));
 }
 
 }  // namespace

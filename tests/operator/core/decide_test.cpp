@@ -14,8 +14,12 @@ const Time start = time_from_millis(1'800'000'000'000);
 // A queue that is watched: figures go in with a time, decisions come out, and each becomes the next one's scale.
 struct Watched {
     ScalingPolicy policy;
-    Observation seen{
-        .replicas = 0, .partitions = 12, .backlog = 0, .end_offsets = 0, .busy = BusyCounters{}, .retries_due_soon = 0};
+    Observation seen{.replicas = 0,
+                     .partitions = 12,
+                     .backlog = 0,
+                     .end_offsets = 0,
+                     .busy = jobqueue::BusyCounters{},
+                     .retries_due_soon = 0};
     Memory memory;
     Time now = start;
 
@@ -100,10 +104,10 @@ TEST(Decide, B3_long_jobs_in_flight_ask_for_no_second_slot) {
 
 TEST(Decide, B3_the_service_time_follows_the_counters_and_stays_when_they_rest) {
     Watched queue;
-    queue.seen.busy = BusyCounters{.busy_us = 10'000'000, .completions = 10};
+    queue.seen.busy = jobqueue::BusyCounters{.busy_us = 10'000'000, .completions = 10};
     queue.decide_now();
     EXPECT_DOUBLE_EQ(queue.memory.service_seconds.value(), 1.0);
-    queue.seen.busy = BusyCounters{.busy_us = 60'000'000, .completions = 110};  // 0.5 s each since
+    queue.seen.busy = jobqueue::BusyCounters{.busy_us = 60'000'000, .completions = 110};  // 0.5 s each since
     queue.decide_after(10s);
     EXPECT_NEAR(queue.memory.service_seconds.value(), 0.5, 0.01);
     queue.decide_after(24h);
@@ -112,12 +116,12 @@ TEST(Decide, B3_the_service_time_follows_the_counters_and_stays_when_they_rest) 
 
 TEST(Decide, B3_counters_that_start_again_are_a_new_base) {
     Watched queue;
-    queue.seen.busy = BusyCounters{.busy_us = 10'000'000, .completions = 10};
+    queue.seen.busy = jobqueue::BusyCounters{.busy_us = 10'000'000, .completions = 10};
     queue.decide_now();
-    queue.seen.busy = BusyCounters{.busy_us = 100, .completions = 1};
+    queue.seen.busy = jobqueue::BusyCounters{.busy_us = 100, .completions = 1};
     queue.decide_after(1s);
     EXPECT_DOUBLE_EQ(queue.memory.service_seconds.value(), 1.0);
-    queue.seen.busy = BusyCounters{.busy_us = 3'000'100, .completions = 2};
+    queue.seen.busy = jobqueue::BusyCounters{.busy_us = 3'000'100, .completions = 2};
     queue.decide_after(600s);
     EXPECT_NEAR(queue.memory.service_seconds.value(), 3.0, 0.001);
 }
@@ -349,7 +353,7 @@ TEST(Decide, B3_a_memory_that_somebody_damaged_is_taken_as_far_as_it_goes) {
     queue.memory.service_weight = std::numeric_limits<double>::quiet_NaN();
     queue.memory.end_offsets = std::numeric_limits<std::int64_t>::min();
     queue.memory.busy =
-        BusyCounters{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::min()};
+        jobqueue::BusyCounters{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::min()};
     queue.memory.wishes.assign(1000, Memory::Wish{start, std::numeric_limits<int>::max()});
     const Decision decision = queue.decide_after(1s);
     EXPECT_LE(decision.replicas, 12);

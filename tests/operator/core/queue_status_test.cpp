@@ -26,7 +26,8 @@ Facts well() {
     facts.kafka_reachable = {Is::yes, "Reachable", ""};
     facts.topics_ready = {Is::yes, "TopicsExist", ""};
     facts.workload_applied = {Is::yes, "Applied", ""};
-    facts.figures = QueueFigures{.partitions = 3, .unfinished = 9, .retrying = 4, .backlog = 7, .dead_letters = 2};
+    facts.figures =
+        jobqueue::QueueFigures{.partitions = 3, .unfinished = 9, .retrying = 4, .backlog = 7, .dead_letters = 2};
     facts.deployment = deployment(2, 2, 2);
     facts.oldest_since = noon - 30s;
     return facts;

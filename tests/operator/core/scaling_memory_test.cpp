@@ -21,7 +21,7 @@ TEST(ScalingMemory, B8_what_a_decision_left_behind_comes_back_as_it_was) {
                                .partitions = 12,
                                .backlog = i % 50 * 20,
                                .end_offsets = arrived,
-                               .busy = BusyCounters{i * 1'000'000, i * 9},
+                               .busy = jobqueue::BusyCounters{i * 1'000'000, i * 9},
                                .retries_due_soon = 0};
         memory = decide(policy, seen, memory, now).next;
         EXPECT_EQ(memory_from(json::parse(to_json(memory).dump())), memory);

@@ -1,8 +1,8 @@
-#include "operator/core/backlog.h"
+#include "src/jobqueue/backlog.h"
 
 #include <algorithm>
 
-namespace drover::operator_core {
+namespace drover::jobqueue {
 
 std::int64_t backlog_of(const PartitionFigures& figures) {
     // All three at least 0, so no difference of them can overflow.
@@ -13,4 +13,4 @@ std::int64_t backlog_of(const PartitionFigures& figures) {
     return unread - std::clamp<std::int64_t>(figures.finished_above, 0, unread);
 }
 
-}  // namespace drover::operator_core
+}  // namespace drover::jobqueue

@@ -1,13 +1,13 @@
-#include "operator/queue_offsets.h"
+#include "src/lag/queue_offsets.h"
 
 #include <gtest/gtest.h>
 
 #include "src/jobqueue/commit_metadata.h"
 
-namespace drover::operators {
+namespace drover::lag {
 namespace {
 
-using operator_core::QueueFigures;
+using jobqueue::QueueFigures;
 
 const jobqueue::Topics topics{
     .main = "q", .retries = {{"q.retry.2s", std::chrono::seconds(2)}}, .dead_letters = "q.dlq"};
@@ -33,7 +33,7 @@ TEST(QueueFigures, jobs_finished_above_the_committed_offset_are_no_backlog) {
     look.positions = {{{"q", 0}, position("q", 0, 4, {.finished = {{6, 3}}, .busy_micros = 700, .completions = 7})}};
     const QueueFigures figures = figures_of(topics, look);
     EXPECT_EQ(figures.unfinished, 3);
-    EXPECT_EQ(figures.busy, (operator_core::BusyCounters{700, 7}));
+    EXPECT_EQ(figures.busy, (jobqueue::BusyCounters{700, 7}));
 }
 
 TEST(QueueFigures, metadata_of_somebody_else_counts_nothing_as_finished) {
@@ -76,11 +76,5 @@ TEST(QueueFigures, dead_letters_are_counted_beside_the_jobs) {
     EXPECT_EQ(figures_of(topics, look), (QueueFigures{.dead_letters = 7}));
 }
 
-TEST(QueueFigures, a_look_that_failed_leaves_every_figure_unknown) {
-    const auto seen = operator_core::observation_of(nullptr, 3, 2, false);
-    EXPECT_EQ(seen, (operator_core::Observation{.replicas = 3, .in_flight = 2}));
-    EXPECT_FALSE(seen.backlog);
-}
-
 }  // namespace
-}  // namespace drover::operators
+}  // namespace drover::lag

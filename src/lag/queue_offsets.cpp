@@ -1,14 +1,14 @@
-#include "operator/queue_offsets.h"
+#include "src/lag/queue_offsets.h"
 
 #include <algorithm>
 
-#include "operator/core/backlog.h"
+#include "src/jobqueue/backlog.h"
 #include "src/jobqueue/commit_metadata.h"
 
-namespace drover::operators {
+namespace drover::lag {
 namespace {
 
-using operator_core::PartitionFigures;
+using jobqueue::PartitionFigures;
 
 struct Partition {
     PartitionFigures figures;
@@ -35,13 +35,13 @@ std::int64_t backlog_below(PartitionFigures figures, const std::map<kafka::Topic
                            const kafka::TopicPartition& key) {
     const auto limit = limits.find(key);
     if (limit != limits.end()) figures.end = std::min(figures.end, limit->second);
-    return operator_core::backlog_of(figures);
+    return jobqueue::backlog_of(figures);
 }
 
 }  // namespace
 
-operator_core::QueueFigures figures_of(const jobqueue::Topics& topics, const QueueOffsets& look) {
-    operator_core::QueueFigures sum;
+jobqueue::QueueFigures figures_of(const jobqueue::Topics& topics, const QueueOffsets& look) {
+    jobqueue::QueueFigures sum;
     for (const auto& [key, offsets] : look.offsets) {
         const bool is_main = key.topic == topics.main;
         const bool is_lane =
@@ -53,7 +53,7 @@ operator_core::QueueFigures figures_of(const jobqueue::Topics& topics, const Que
         }
         if (!is_lane && !is_retry) continue;
         const Partition partition = partition_of(look, key, offsets);
-        const std::int64_t unfinished = operator_core::backlog_of(partition.figures);
+        const std::int64_t unfinished = jobqueue::backlog_of(partition.figures);
         sum.unfinished += unfinished;
         sum.busy.busy_us += partition.busy_micros;
         sum.busy.completions += partition.completions;
@@ -79,4 +79,4 @@ std::vector<std::string> groups_of(const jobqueue::JobQueue& queue, const jobque
     return groups;
 }
 
-}  // namespace drover::operators
+}  // namespace drover::lag

@@ -1,11 +1,11 @@
-#include "operator/core/backlog.h"
+#include "src/jobqueue/backlog.h"
 
 #include <limits>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-namespace drover::operator_core {
+namespace drover::jobqueue {
 namespace {
 
 constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
@@ -50,4 +50,4 @@ RC_GTEST_PROP(Backlog, B2_lies_between_nothing_and_the_records_that_exist,
 }
 
 }  // namespace
-}  // namespace drover::operator_core
+}  // namespace drover::jobqueue

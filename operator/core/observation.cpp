@@ -1,8 +1,8 @@
-#include "operator/core/queue_figures.h"
+#include "operator/core/observation.h"
 
 namespace drover::operator_core {
 
-Observation observation_of(const QueueFigures* figures, int replicas, std::int64_t in_flight, bool paused) {
+Observation observation_of(const jobqueue::QueueFigures* figures, int replicas, std::int64_t in_flight, bool paused) {
     Observation seen{.replicas = replicas, .in_flight = in_flight, .paused = paused};
     if (figures == nullptr) return seen;
     seen.partitions = figures->partitions;

@@ -1,4 +1,4 @@
-// How much there is to do in a queue, added up over its partitions. Pure. Room: operator/core.
+// How much there is to do in a queue, added up over its partitions. Pure. Room: jobqueue.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +6,15 @@
 #include <optional>
 #include <string>
 
-#include "operator/core/decide.h"
+namespace drover::jobqueue {
 
-namespace drover::operator_core {
+// Since the queue began, summed over partitions. A sum that shrinks (metadata lost, topic made anew) starts again.
+struct BusyCounters {
+    std::int64_t busy_us = 0;      // time that finished jobs kept slots busy, microseconds
+    std::int64_t completions = 0;  // how many jobs that was
+
+    bool operator==(const BusyCounters&) const = default;
+};
 
 struct QueueFigures {
     int partitions = 0;           // of the main topic; 0: it is not there
@@ -25,7 +31,4 @@ struct QueueFigures {
     bool operator==(const QueueFigures&) const = default;
 };
 
-// `figures` as decide() wants them; null where they could not be read.
-Observation observation_of(const QueueFigures* figures, int replicas, std::int64_t in_flight, bool paused);
-
-}  // namespace drover::operator_core
+}  // namespace drover::jobqueue

@@ -1,10 +1,10 @@
-// How many jobs of one partition are unfinished. Pure. Room: operator/core.
+// How many jobs of one partition are unfinished. Pure. Room: jobqueue.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 
-namespace drover::operator_core {
+namespace drover::jobqueue {
 
 // What a broker and a group say about one partition, as they say it: negative numbers are Kafka's way of "unknown".
 struct PartitionFigures {
@@ -19,4 +19,4 @@ struct PartitionFigures {
 // that can exist.
 std::int64_t backlog_of(const PartitionFigures& figures);
 
-}  // namespace drover::operator_core
+}  // namespace drover::jobqueue

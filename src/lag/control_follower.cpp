@@ -1,8 +1,8 @@
-#include "operator/control_follower.h"
+#include "src/lag/control_follower.h"
 
 #include <poll.h>
 
-namespace drover::operators {
+namespace drover::lag {
 namespace {
 
 constexpr std::size_t records_at_once = 500;
@@ -95,4 +95,4 @@ bool ControlFollower::has_read(const Ends& ends) const {
     return true;
 }
 
-}  // namespace drover::operators
+}  // namespace drover::lag

@@ -1,4 +1,4 @@
-// What brokers and groups say about a queue, added up. Pure. Room: operator.
+// What brokers and groups say about a queue, added up. Pure. Room: lag.
 #pragma once
 
 #include <cstdint>
@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "operator/core/queue_figures.h"
+#include "src/jobqueue/queue_figures.h"
 #include "src/jobqueue/resource.h"
 #include "src/kafka/admin.h"
 
-namespace drover::operators {
+namespace drover::lag {
 
 // One look at a queue's topics.
 struct QueueOffsets {
@@ -20,9 +20,9 @@ struct QueueOffsets {
     std::map<kafka::TopicPartition, std::int64_t> due, due_soon;
 };
 
-operator_core::QueueFigures figures_of(const jobqueue::Topics& topics, const QueueOffsets& look);
+jobqueue::QueueFigures figures_of(const jobqueue::Topics& topics, const QueueOffsets& look);
 
 // Of the lanes, and of the retry topics where there are any.
 std::vector<std::string> groups_of(const jobqueue::JobQueue& queue, const jobqueue::Topics& topics);
 
-}  // namespace drover::operators
+}  // namespace drover::lag

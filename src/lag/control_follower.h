@@ -1,4 +1,4 @@
-// Follows queues' control topics: who pauses them, and the configuration that their sidecars have. Room: operator.
+// Follows queues' control topics: who pauses them, and the configuration that their sidecars have. Room: lag.
 // Owner thread: one, which read() blocks.
 #pragma once
 
@@ -14,7 +14,7 @@
 #include "src/kafka/admin.h"
 #include "src/kafka/log_reader.h"
 
-namespace drover::operators {
+namespace drover::lag {
 
 class ControlFollower {
 public:
@@ -55,4 +55,4 @@ private:
     std::string trouble_;  // the last
 };
 
-}  // namespace drover::operators
+}  // namespace drover::lag
