@@ -34,10 +34,23 @@ struct Request {
     std::string_view header(std::string_view lower_case_name) const;  // the first of that name, or ""
 };
 
+// The body of an answer that comes piece by piece and ends when somebody says so, such as server-sent events. Its
+// destructor ends it.
+class BodyStream {
+public:
+    virtual ~BodyStream() = default;
+    // False: nobody reads it any more. The client has gone, is more than 1 MiB behind, or the server stops.
+    virtual bool write(std::string piece) = 0;
+    // Called at most once, when nobody reads it any more; not after the end.
+    virtual void when_gone(std::function<void()> gone) = 0;
+};
+
 struct Response {
     int status = 200;
     std::vector<Field> headers;  // content-type among them; content-length is added
     std::string body;
+    // Set: the body is what is written there, until the connection is closed at its end. Not called for HEAD.
+    std::function<void(std::unique_ptr<BodyStream>)> stream;
 };
 
 Response json_response(int status, std::string body);

@@ -26,6 +26,8 @@ constexpr std::size_t read_bytes = 8 * 1024;
 // How long, and for how many bytes, a client that was refused may go on sending before it must have read why.
 constexpr std::chrono::milliseconds linger_limit{1000};
 constexpr std::size_t linger_bytes = 4 * 1024 * 1024;
+// How far the reader of a stream may be behind.
+constexpr std::size_t most_unsent_bytes = 1024 * 1024;
 
 std::string lower_case(beast::string_view text) {
     std::string lower(text.data(), text.size());
@@ -44,7 +46,9 @@ std::string format_head(const Response& response, bool keep_alive) {
     for (const auto& header : response.headers) {
         head.append(header.name).append(": ").append(header.value).append("\r\n");
     }
-    if (!has_no_body(response.status)) head += "content-length: " + std::to_string(response.body.size()) + "\r\n";
+    if (!has_no_body(response.status) && !response.stream) {
+        head += "content-length: " + std::to_string(response.body.size()) + "\r\n";
+    }
     head += keep_alive ? "connection: keep-alive\r\n\r\n" : "connection: close\r\n\r\n";
     return head;
 }
@@ -88,6 +92,28 @@ private:
     bool keep_alive_;
 };
 
+// What a handler holds of a body that is being streamed.
+class ServerConnection::Stream final : public BodyStream {
+public:
+    explicit Stream(std::weak_ptr<ServerConnection> connection) : connection_(std::move(connection)) {}
+    ~Stream() override {
+        if (const auto connection = connection_.lock()) connection->end_stream();
+    }
+    bool write(std::string piece) override {
+        const auto connection = connection_.lock();
+        return connection && connection->write_piece(std::move(piece));
+    }
+    void when_gone(std::function<void()> gone) override {
+        const auto connection = connection_.lock();
+        if (!connection || connection->state_ != State::streaming) return gone();
+        connection->gone_ = std::move(gone);
+        connection->await_sign();
+    }
+
+private:
+    std::weak_ptr<ServerConnection> connection_;
+};
+
 ServerConnection::ServerConnection(asio::ip::tcp::socket socket, const ServerOptions& options, Owner& owner)
     : socket_(std::move(socket)), timer_(socket_.get_executor()), options_(options), owner_(&owner) {}
 
@@ -102,6 +128,7 @@ void ServerConnection::start() {
 void ServerConnection::finish() {
     finishing_ = true;
     if (state_ == State::waiting || state_ == State::reading) end();
+    if (state_ == State::streaming) lose_stream();
 }
 
 void ServerConnection::close() {
@@ -246,12 +273,13 @@ void ServerConnection::await_sign() {
 }
 
 void ServerConnection::on_sign() {
-    if (state_ != State::handling || !gone_) return;
+    if ((state_ != State::handling && state_ != State::streaming) || !gone_) return;
     char next = 0;
     error_code ec;
     socket_.receive(asio::buffer(&next, 1), asio::ip::tcp::socket::message_peek, ec);
     if (!ec) return;  // a further request, and what follows it cannot be seen
     if (ec == asio::error::would_block) return await_sign();
+    if (state_ == State::streaming) return lose_stream();
     std::exchange(gone_, nullptr)();
 }
 
@@ -265,7 +293,7 @@ void ServerConnection::respond(Response response, bool keep_alive) {
     if (state_ != State::handling) return;
     state_ = State::writing;
     gone_ = nullptr;
-    keep_alive = keep_alive && !finishing_;
+    keep_alive = keep_alive && !finishing_ && !response.stream;
     response_ = checked(std::move(response));
     response_head_ = format_head(response_, keep_alive);
     const bool has_body = !is_head_request_ && !has_no_body(response_.status);
@@ -279,10 +307,54 @@ void ServerConnection::respond(Response response, bool keep_alive) {
 
 void ServerConnection::on_written(const error_code& ec, bool keep_alive) {
     if (state_ != State::writing) return;
+    if (!ec && response_.stream && !is_head_request_ && !finishing_) return begin_stream();
     response_ = {};
     if (ec) return end();
     if (keep_alive && !finishing_) return await_request();
     linger();
+}
+
+void ServerConnection::begin_stream() {
+    state_ = State::streaming;
+    timer_.cancel();
+    const auto stream = std::exchange(response_, {}).stream;
+    stream(std::make_unique<Stream>(weak_from_this()));
+}
+
+bool ServerConnection::write_piece(std::string piece) {
+    if (state_ != State::streaming || stream_ended_) return false;
+    if (unsent_.size() + piece.size() > most_unsent_bytes) {
+        lose_stream();
+        return false;
+    }
+    unsent_ += piece;
+    if (sending_.empty()) write_pieces();
+    return true;
+}
+
+void ServerConnection::write_pieces() {
+    sending_ = std::exchange(unsent_, {});
+    expire_after(options_.read_timeout);
+    asio::async_write(socket_, asio::buffer(sending_), [self = shared_from_this()](const error_code& ec, std::size_t) {
+        if (self->state_ != State::streaming) return;
+        self->sending_.clear();
+        self->timer_.cancel();
+        if (ec) return self->lose_stream();
+        if (!self->unsent_.empty()) return self->write_pieces();
+        if (self->stream_ended_) self->linger();
+    });
+}
+
+void ServerConnection::end_stream() {
+    if (state_ != State::streaming || std::exchange(stream_ended_, true)) return;
+    gone_ = nullptr;
+    if (sending_.empty()) linger();
+}
+
+void ServerConnection::lose_stream() {
+    const auto gone = std::exchange(gone_, nullptr);
+    end();
+    if (gone) gone();
 }
 
 // Closing with bytes unread would reset the connection, and the client might never see the answer.
@@ -309,6 +381,7 @@ void ServerConnection::on_expired() {
         case State::waiting:
         case State::writing:
         case State::lingering: return end();
+        case State::streaming: return lose_stream();
         case State::handling:
         case State::closed: return;
     }

@@ -1,6 +1,7 @@
 // One client of a Server: its requests one after the other. Room: http.
 //
 //   waiting → reading → handling → writing → waiting …
+//                                  writing → streaming → lingering → closed
 //      any of them, on an error → writing the problem → lingering → closed
 //
 // Owner thread: that of the executor. Lives as long as its owner or its last pending operation.
@@ -46,9 +47,10 @@ public:
     void close();
 
 private:
-    enum class State { waiting, reading, handling, writing, lingering, closed };
+    enum class State { waiting, reading, handling, writing, streaming, lingering, closed };
     using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
     class ReplyOnce;
+    class Stream;
 
     void await_request();
     void begin_request();
@@ -63,6 +65,11 @@ private:
     void on_sign();
     void refuse(int status, std::string_view title, std::string_view detail);
     void on_written(const boost::system::error_code& ec, bool keep_alive);
+    void begin_stream();
+    bool write_piece(std::string piece);
+    void write_pieces();
+    void end_stream();
+    void lose_stream();
     void linger();
     void expire_after(std::chrono::milliseconds limit);
     void on_expired();
@@ -86,6 +93,9 @@ private:
 
     std::string response_head_;
     Response response_;
+
+    std::string unsent_, sending_;  // of a stream
+    bool stream_ended_ = false;
 };
 
 }  // namespace drover::http

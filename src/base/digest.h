@@ -1,0 +1,13 @@
+// Digests, over OpenSSL. Room: base.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace drover {
+
+// In lower-case hexadecimal, 64 characters.
+std::string sha256_hex(std::string_view bytes);
+std::string hmac_sha256_hex(std::string_view key, std::string_view bytes);
+
+}  // namespace drover
