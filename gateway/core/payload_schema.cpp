@@ -22,11 +22,11 @@ constexpr std::size_t max_complaint = 300;
 
 std::string place_of(const valijson::ValidationResults::Error& error) {
     std::string place = "payload";
-    for (const std::string& step : error.context) {
-        if (step.starts_with('['))
-            place += step.starts_with("[\"") ? "." + step.substr(2, step.size() - 4) : step;
-        else if (step != "<root>")
-            place += "." + step;
+    for (const std::string& step : error.context) {  // <root>, then [name] or [index]
+        if (!step.starts_with('[')) continue;
+        const std::string name = step.substr(1, step.size() - 2);
+        const bool is_index = !name.empty() && name.find_first_not_of("0123456789") == name.npos;
+        place += is_index ? step : "." + name;
     }
     return place;
 }

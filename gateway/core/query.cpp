@@ -1,0 +1,60 @@
+#include "gateway/core/query.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace drover::gateway {
+namespace {
+
+std::optional<std::string> decoded(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out.push_back(text[i] == '+' ? ' ' : text[i]);
+            continue;
+        }
+        unsigned byte = 0;
+        if (i + 2 >= text.size()) return std::nullopt;
+        const auto [end, error] = std::from_chars(&text[i + 1], &text[i + 1] + 2, byte, 16);
+        if (error != std::errc() || end != &text[i + 1] + 2) return std::nullopt;
+        out.push_back(static_cast<char>(byte));
+        i += 2;
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<Query> Query::parse(std::string_view text) {
+    Query query;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('&'), text.size());
+        const std::string_view part = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (part.empty()) continue;
+        const std::size_t equals = std::min(part.find('='), part.size());
+        auto name = decoded(part.substr(0, equals)), value = decoded(part.substr(std::min(equals + 1, part.size())));
+        if (!name || !value) return failure(Error::Code::invalid, "the query has an escape that is not two hex digits");
+        query.values_[std::move(*name)] = std::move(*value);
+    }
+    return query;
+}
+
+std::string_view Query::get(std::string_view name) const {
+    const auto found = values_.find(name);
+    return found == values_.end() ? std::string_view() : found->second;
+}
+
+Result<std::int64_t> Query::number(std::string_view name, std::int64_t fallback, std::int64_t least,
+                                   std::int64_t most) const {
+    const auto found = values_.find(name);
+    if (found == values_.end()) return fallback;
+    const std::string& text = found->second;
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size() && value >= least && value <= most) return value;
+    return failure(Error::Code::invalid, std::string(name) + " must be a whole number from " + std::to_string(least) +
+                                             " to " + std::to_string(most));
+}
+
+}  // namespace drover::gateway
