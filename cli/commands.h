@@ -21,6 +21,7 @@ void add_redrive_command(CLI::App& dead, Chosen& chosen);  // of these
 void add_validate_command(CLI::App& app, Chosen& chosen);
 void add_probe_command(CLI::App& app, Chosen& chosen);
 void add_operator_command(CLI::App& app, Chosen& chosen);
+void add_gateway_command(CLI::App& app, Chosen& chosen);
 void add_sidecar_command(CLI::App& app, Chosen& chosen);
 
 }  // namespace drover::cli

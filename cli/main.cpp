@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
     drover::cli::add_validate_command(app, chosen);
     drover::cli::add_probe_command(app, chosen);
     drover::cli::add_operator_command(app, chosen);
+    drover::cli::add_gateway_command(app, chosen);
     drover::cli::add_sidecar_command(app, chosen);
     try {
         app.parse(argc, argv);

@@ -1,0 +1,105 @@
+#include "gateway/deeds.h"
+
+#include <nlohmann/json.hpp>
+
+#include "src/jobqueue/control.h"
+#include "src/jobqueue/json_text.h"
+#include "src/jobqueue/lifecycle_event.h"
+
+namespace drover::gateway {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::string_view source = "gateway";
+
+Outgoing control_record(const std::string& topic, const jobqueue::ControlRecord& record) {
+    jobqueue::ControlMessage message = jobqueue::control_message(record);
+    return {.topic = topic, .key = std::move(message.key), .value = std::move(message.value), .headers = {}};
+}
+
+// "reason" of the body, which may be missing. Nothing: the call has been refused.
+std::optional<std::string> reason_of(const SharedCall& call) {
+    if (call->request.body.empty()) return "";
+    const auto json = jobqueue::read_json(call->request.body);
+    if (!json || json->kind() != jobqueue::JsonValue::Kind::object) {
+        call->refuse(
+            {.code = Error::Code::invalid, .message = "the body must be a JSON object, with `reason`, or empty"});
+        return std::nullopt;
+    }
+    std::string buffer, reason;
+    for (jobqueue::JsonParts part(*json); part.next();) {
+        if (part.name(buffer) != "reason") continue;
+        std::string text;
+        reason = std::string(part.value().string(text));
+    }
+    return reason;
+}
+
+Error has_ended(const Job& job) {
+    return {.code = Error::Code::conflict, .message = "the job is " + std::string(state_name(job.state)) + " already"};
+}
+
+}  // namespace
+
+void cancel_job(GatewayState& state, const SharedCall& call, const Job& job) {
+    if (is_finished(job.state)) return call->refuse(has_ended(job));
+    const auto queue = state.queues.find(job.key.queue);
+    if (!queue) return call->refuse({.code = Error::Code::not_found, .message = "queue " + job.key.queue + " is gone"});
+    const std::optional<std::string> reason = reason_of(call);
+    if (!reason) return;
+    const jobqueue::control::Cancel cancel{.job_id = job.key.id,
+                                           .by = call->who.name,
+                                           .reason = *reason,
+                                           .at = call->now,
+                                           .expires_at = call->now + jobqueue::cancel_lasts};
+    state.submitter->submit(control_record(queue->topics.control, cancel), [call, id = job.key.id](auto accepted) {
+        if (!accepted) return call->refuse(accepted.error());
+        call->answer(202, {{"id", id}, {"state", "cancelling"}});
+    });
+}
+
+void delete_job(GatewayState& state, const SharedCall& call, const Job& job) {
+    if (!is_finished(job.state)) {
+        return call->refuse({.code = Error::Code::conflict,
+                             .message = "the job is " + std::string(state_name(job.state)) + ": cancel it first"});
+    }
+    jobqueue::LifecycleEvent event;
+    event.queue = job.key.queue;
+    event.job_id = job.key.id;
+    event.type = job.type;
+    event.state = jobqueue::JobEvent::removed;
+    event.run = job.run;
+    event.attempt = job.attempt;
+    event.at = call->now;
+    std::string value;
+    jobqueue::write_lifecycle_event(event, 0, value);
+    state.submitter->submit(
+        {.topic = std::string(jobqueue::events_topic), .key = job.key.id, .value = std::move(value), .headers = {}},
+        [call](auto accepted) {
+            if (!accepted) return call->refuse(accepted.error());
+            call->reply({204, {}, {}, {}});
+        });
+}
+
+void pause_queue(GatewayState& state, const SharedCall& call, bool pause) {
+    const std::optional<std::string> reason = reason_of(call);
+    if (!reason) return;
+    const jobqueue::control::Pause record{
+        .source = std::string(source), .paused = pause, .by = call->who.name, .reason = *reason, .at = call->now};
+    const auto looked = state.looks.find(call->queue->name);
+    ordered_json others = ordered_json::array();
+    if (looked != state.looks.end()) {
+        for (const jobqueue::control::Pause& each : looked->second.pauses) {
+            if (each.source != source) others.push_back(each.source);
+        }
+    }
+    state.submitter->submit(control_record(call->queue->topics.control, record), [call, pause, others](auto accepted) {
+        if (!accepted) return call->refuse(accepted.error());
+        ordered_json json{{"queue", call->queue->name}, {"paused", pause || !others.empty()}};
+        if (!others.empty()) json["pausedByOthers"] = others;
+        call->answer(200, json);
+    });
+}
+
+}  // namespace drover::gateway

@@ -1,0 +1,240 @@
+#include "gateway/gateway.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <boost/asio/post.hpp>
+
+#include "gateway/core/shared_topics.h"
+#include "gateway/gateway_log.h"
+#include "gateway/routes.h"
+#include "gateway/state.h"
+#include "gateway/topic_maker.h"
+#include "src/jobqueue/job.h"
+#include "src/jobqueue/queue_record.h"
+#include "src/telemetry/log.h"
+
+namespace drover::gateway {
+namespace {
+
+constexpr std::size_t largest_request = 16 * 1024 * 1024;
+constexpr std::size_t most_connections = 16 * 1024;
+
+Result<Access> read_access(const std::filesystem::path& file) {
+    if (file.empty()) return Access::open();
+    std::ifstream stream(file, std::ios::binary);
+    std::ostringstream text;
+    if (!stream || !(text << stream.rdbuf())) {
+        return failure(Error::Code::invalid, "cannot read the tokens in " + file.string());
+    }
+    Access::Parsed parsed = Access::parse(text.str(), file.string());
+    if (parsed.problems.empty()) return std::move(parsed.access);
+    std::string problems;
+    for (const jobqueue::Problem& each : parsed.problems) {
+        problems += (problems.empty() ? "" : "\n") + jobqueue::format_problem(each);
+    }
+    return failure(Error::Code::invalid, problems);
+}
+
+std::string database_of(const GatewaySettings& settings) {
+    return settings.database.empty() ? "sqlite:" + (settings.data / "jobs.db").string() : settings.database;
+}
+
+std::map<std::string, QueueRetention> retention_of(const QueueDirectory& queues) {
+    std::map<std::string, QueueRetention> retention;
+    for (const auto& [name, queue] : queues.all()) {
+        retention[name] = {.completed_age = queue->queue.completed.age,
+                           .completed_count = queue->queue.completed.count,
+                           .failed_age = queue->queue.failed.age};
+    }
+    return retention;
+}
+
+class LiveGateway final : public Gateway, private GatewayLog::Listener, private ViewFeeder::Listener {
+public:
+    LiveGateway(boost::asio::io_context& io, GatewaySettings settings) : state_(io, std::move(settings)) {}
+    ~LiveGateway() override {
+        server_.reset();  // its handlers have the state
+    }
+
+    Result<void> begin() {
+        Result<Access> access = read_access(state_.settings.tokens);
+        if (!access) return tl::unexpected(access.error());
+        state_.access = std::make_shared<const Access>(std::move(*access));
+        std::error_code made;
+        std::filesystem::create_directories(state_.settings.data, made);
+        if (made) {
+            return failure(Error::Code::invalid,
+                           "cannot make " + state_.settings.data.string() + ": " + made.message());
+        }
+        auto view = ViewReaders::create({.where = database_of(state_.settings)}, {}, state_.io.get_executor());
+        if (!view) return tl::unexpected(view.error());
+        state_.view = std::move(*view);
+        auto submitter = JobSubmitter::create(state_.io, state_.settings.kafka);
+        if (!submitter) return tl::unexpected(submitter.error());
+        state_.submitter = std::move(*submitter);
+        add_routes();
+        http::ServerOptions options{.address = state_.settings.address,
+                                    .port = state_.settings.port,
+                                    .max_body_bytes = largest_request,
+                                    .max_connections = most_connections};
+        auto server = http::Server::listen(
+            state_.io.get_executor(), options,
+            [this](http::Request request, http::Server::Reply reply) { route(std::move(request), std::move(reply)); });
+        if (!server) return tl::unexpected(server.error());
+        server_ = std::move(*server);
+        topics_.emplace(state_.settings.kafka, state_.io.get_executor(), [this] { read_topics(); });
+        monitor_.emplace(state_.settings.kafka, state_.io.get_executor(),
+                         [this](QueueMonitor::Looks looks) { looked(std::move(looks)); });
+        return {};
+    }
+
+    std::uint16_t port() const override { return server_->port(); }
+    void stop(std::function<void()> stopped) override {
+        server_->stop(std::move(stopped));
+        for (const auto& each : std::set(state_.waiting)) each->finish();
+    }
+
+private:
+    void add_routes() {
+        add_submit_routes(routes_, state_);
+        add_job_routes(routes_, state_);
+        add_queue_routes(routes_, state_);
+        add_operation_routes(routes_, state_);
+    }
+
+    // --- requests
+
+    void route(http::Request request, http::Server::Reply reply) {
+        const Routes::Found found = routes_.find(request.method, request.path);
+        if (found.route == nullptr) return reply(no_route(request, found.allowed));
+        auto call = std::make_shared<Call>();
+        call->now = state_.now();
+        call->reply = std::move(reply);
+        const AccessToken* token =
+            is_public(found.route->pattern) ? &Access::anonymous() : token_of(request, call->now);
+        if (token == nullptr) {
+            http::Response response = http::problem(401, "Unauthorized", "a token is needed: Authorization: Bearer …");
+            response.headers.push_back({"www-authenticate", "Bearer realm=\"drover\""});
+            return call->reply(std::move(response));
+        }
+        call->who = *token;
+        Result<Query> query = Query::parse(request.query);
+        if (!query) return call->refuse(query.error());
+        call->query = std::move(*query);
+        call->parts = found.parts;
+        call->request = std::move(request);
+        if (const Result<void> may = find_queue(*call, found.route->target.role); !may)
+            return call->refuse(may.error());
+        found.route->target.handle(call);
+    }
+
+    static bool is_public(std::string_view pattern) {
+        return pattern == "/healthz" || pattern == "/readyz" || pattern == "/metrics" || pattern == "/v1/openapi.json";
+    }
+
+    const AccessToken* token_of(const http::Request& request, Time now) const {
+        if (state_.access->is_open()) return &Access::anonymous();
+        return state_.access->bearer(request.header("authorization"), now);
+    }
+
+    static http::Response no_route(const http::Request& request, const std::string& allowed) {
+        if (allowed.empty()) return http::problem(404, "Not Found", "there is nothing at " + request.path);
+        http::Response response =
+            http::problem(405, "Method Not Allowed", request.path + " takes " + allowed + ", not " + request.method);
+        response.headers.push_back({"allow", allowed});
+        return response;
+    }
+
+    // What the caller may not see is not there.
+    Result<void> find_queue(Call& call, Role role) const {
+        const auto name = call.parts.find("queue");
+        if (name == call.parts.end()) {
+            if (may_somewhere(call.who, role)) return {};
+            return failure(Error::Code::unauthorized, "this token may not " + std::string(role_name(role)));
+        }
+        if (!state_.knows_queues) {
+            return failure(Error::Code::unavailable, "which queues there are has not been read yet", true);
+        }
+        call.queue = state_.queues.find(name->second);
+        const bool sees = call.queue && (call.may(Role::view, call.queue->name) || call.may(role, call.queue->name));
+        if (!sees) return failure(Error::Code::not_found, "there is no queue " + name->second);
+        if (call.may(role, call.queue->name)) return {};
+        return failure(Error::Code::unauthorized,
+                       "this token may not " + std::string(role_name(role)) + " " + call.queue->name);
+    }
+
+    // --- what there is
+
+    void read_topics() {
+        auto log = GatewayLog::open(state_.io, state_.settings.kafka, *this);
+        if (!log) return log::error("drover.gateway cannot be read", {{"error", log.error().message}});
+        log_ = std::move(*log);
+        feeder_.emplace(FeederOptions{.kafka = state_.settings.kafka, .view = {.where = database_of(state_.settings)}},
+                        state_.io.get_executor(), *this);
+    }
+
+    void log_record(std::string_view key, std::optional<std::string_view> value, Time) override {
+        if (!key.starts_with(jobqueue::queue_record_prefix)) return;
+        queues_changed_ = true;
+        if (const Result<void> applied = state_.queues.apply(key, value); !applied) {
+            log::warn("a queue's record cannot be understood", {{"key", key}, {"error", applied.error().message}});
+        }
+    }
+
+    void log_read(bool caught_up) override {
+        if (caught_up && !std::exchange(state_.knows_queues, true)) {
+            log::info("queues are known", {{"queues", state_.queues.all().size()}});
+        }
+        if (!std::exchange(queues_changed_, false)) return;
+        std::vector<std::shared_ptr<const KnownQueue>> queues;
+        for (const auto& [name, queue] : state_.queues.all()) queues.push_back(queue);
+        monitor_->watch(std::move(queues));
+        feeder_->retain(retention_of(state_.queues));
+    }
+
+    void looked(QueueMonitor::Looks looks) {
+        const std::string trouble = looks ? "" : looks.error().message;
+        if (!trouble.empty() && trouble != state_.kafka_trouble)
+            log::warn("Kafka cannot be read", {{"error", trouble}});
+        state_.kafka_trouble = trouble;
+        if (looks) state_.looks = std::move(*looks);
+    }
+
+    void jobs_changed(const std::vector<JobChange>& changes) override {
+        for (const JobChange& change : changes) {
+            state_.recent.forget(change.key.id);
+            state_.watchers.changed(change.key.id);
+        }
+    }
+    void changes_missed() override { state_.watchers.all_changed(); }
+    void status_changed(const FeederStatus& status) override {
+        if (status.trouble != state_.feeder.trouble && !status.trouble.empty()) {
+            log::warn("the view of jobs cannot be kept up", {{"error", status.trouble}});
+        }
+        state_.feeder = status;
+    }
+
+    GatewayState state_;
+    Routes routes_;
+    std::unique_ptr<http::Server> server_;
+    std::optional<TopicMaker> topics_;
+    std::optional<QueueMonitor> monitor_;
+    std::unique_ptr<GatewayLog> log_;
+    std::optional<ViewFeeder> feeder_;
+    bool queues_changed_ = false;  // since they were told to monitor and feeder
+};
+
+}  // namespace
+
+std::string GatewayState::new_id() { return jobqueue::new_job_id(now(), random(), random()); }
+
+Result<std::unique_ptr<Gateway>> Gateway::start(boost::asio::io_context& io, GatewaySettings settings) {
+    auto gateway = std::make_unique<LiveGateway>(io, std::move(settings));
+    if (Result<void> begun = gateway->begin(); !begun) return tl::unexpected(begun.error());
+    return gateway;
+}
+
+}  // namespace drover::gateway

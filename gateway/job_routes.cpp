@@ -1,0 +1,301 @@
+// Where one job stands, and what can be done to it.
+#include <algorithm>
+#include <memory>
+
+#include <boost/asio/steady_timer.hpp>
+#include <nlohmann/json.hpp>
+
+#include "gateway/core/job_json.h"
+#include "gateway/deeds.h"
+#include "gateway/routes.h"
+#include "src/jobqueue/retry_policy.h"
+#include "src/jobqueue/units.h"
+
+namespace drover::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::ordered_json;
+using Detail = std::optional<JobDetail>;
+
+constexpr auto longest_wait = 60s;
+// A job of this age that nobody knows may have been submitted through another gateway, and be on its way to the view.
+constexpr auto on_its_way = 5s;
+constexpr auto keep_alive = 15s;
+
+Error unknown(const std::string& id) {
+    return {.code = Error::Code::not_found,
+            .message = "there is no job " + id +
+                       ", or it ended longer ago than its queue keeps jobs (spec.retention), or its queue tells no "
+                       "events (spec.events)"};
+}
+
+// When a UUIDv7 was made.
+std::optional<Time> made_at(const std::string& id) {
+    if (id.size() != 36 || id[14] != '7') return std::nullopt;
+    std::int64_t millis = 0;
+    for (const char c : id.substr(0, 8) + id.substr(9, 4)) {
+        const std::size_t digit = std::string_view("0123456789abcdef").find(c);
+        if (digit == std::string_view::npos) return std::nullopt;
+        millis = millis * 16 + static_cast<std::int64_t>(digit);
+    }
+    return time_from_millis(millis);
+}
+
+bool is_fresh(const std::string& id, Time now) {
+    const std::optional<Time> made = made_at(id);
+    return made && *made > now - on_its_way && *made < now + on_its_way;
+}
+
+// The one that the caller may see; of several the one that changed last. Nothing: there is none.
+Detail visible(const GatewayState& state, const Call& call, const std::vector<JobDetail>& found) {
+    const JobDetail* newest = nullptr;
+    for (const JobDetail& each : found) {
+        if (!call.may(Role::view, each.job.key.queue)) continue;
+        if (newest == nullptr || each.job.updated_at > newest->job.updated_at) newest = &each;
+    }
+    if (newest != nullptr) return *newest;
+    const Job* recent = state.recent.find(call.part("id"), call.now);
+    if (recent != nullptr && call.may(Role::view, recent->key.queue)) return JobDetail{*recent, {}};
+    return std::nullopt;
+}
+
+ordered_json answer_of(const GatewayState& state, const JobDetail& detail) {
+    EtaInputs inputs;
+    if (detail.job.busy) inputs.mean_run = detail.job.busy;
+    const auto look = state.looks.find(detail.job.key.queue);
+    if (look != state.looks.end()) inputs.before = look->second.figures.backlog;
+    return job_json(detail, eta_of(detail.job, inputs, state.now()));
+}
+
+// Answers as soon as `enough` holds, and at the end of its time with what there is.
+class LongPoll final : public Waiting, public std::enable_shared_from_this<LongPoll> {
+public:
+    LongPoll(GatewayState& state, SharedCall call) : state_(state), call_(std::move(call)), timer_(state.io) {}
+
+    // `wait`: for its end. Without one, only for it to be known, where it may be on its way.
+    void start(Duration wait) {
+        wait_for_end_ = wait > Duration{0};
+        const Duration patience = wait_for_end_ ? wait : is_fresh(call_->part("id"), call_->now) ? 2s : 0s;
+        timer_.expires_after(patience);
+        timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
+            if (!error) self->time_is_over();
+        });
+        call_->request.when_gone([weak = weak_from_this()] {
+            if (const auto self = weak.lock()) self->end();
+        });
+        follower_ = JobFollower::start(*state_.view, state_.watchers, call_->part("id"),
+                                       [weak = weak_from_this()](const JobFollower::Found& found) {
+                                           if (const auto self = weak.lock()) self->on_found(found);
+                                       });
+        state_.waiting.insert(shared_from_this());
+    }
+
+    void finish() override { answer(); }
+
+private:
+    void on_found(const JobFollower::Found& found) {
+        asked_ = true;
+        if (!found) {
+            call_->refuse(found.error());
+            return end();
+        }
+        last_ = visible(state_, *call_, *found);
+        const bool enough = last_ && (!wait_for_end_ || is_finished(last_->job.state));
+        if (enough || over_) answer();
+    }
+
+    void time_is_over() {
+        over_ = true;
+        if (asked_) answer();
+    }
+
+    void answer() {
+        if (last_)
+            call_->answer(200, answer_of(state_, *last_));
+        else
+            call_->refuse(unknown(call_->part("id")));
+        end();
+    }
+
+    void end() {
+        const auto self = shared_from_this();
+        state_.waiting.erase(self);
+        if (follower_) follower_->stop();
+        timer_.cancel();
+    }
+
+    GatewayState& state_;
+    SharedCall call_;
+    boost::asio::steady_timer timer_;
+    std::shared_ptr<JobFollower> follower_;
+    Detail last_;
+    bool wait_for_end_ = false, asked_ = false, over_ = false;
+};
+
+// Server-sent events: `state` with the job whenever it changed, until it ends.
+class JobStream final : public Waiting, public std::enable_shared_from_this<JobStream> {
+public:
+    JobStream(GatewayState& state, SharedCall call, std::unique_ptr<http::BodyStream> body)
+        : state_(state), call_(std::move(call)), body_(std::move(body)), timer_(state.io) {}
+
+    void start() {
+        state_.waiting.insert(shared_from_this());
+        body_->when_gone([weak = weak_from_this()] {
+            if (const auto self = weak.lock()) self->end();
+        });
+        follower_ = JobFollower::start(*state_.view, state_.watchers, call_->part("id"),
+                                       [weak = weak_from_this()](const JobFollower::Found& found) {
+                                           if (const auto self = weak.lock()) self->on_found(found);
+                                       });
+        stay_alive();
+    }
+
+    void finish() override { end(); }
+
+private:
+    void on_found(const JobFollower::Found& found) {
+        if (!found || !body_) return;  // the next change asks again
+        const Detail detail = visible(state_, *call_, *found);
+        if (!detail) return;
+        std::string data = to_text(answer_of(state_, *detail));
+        if (data != last_ && !body_->write("event: state\ndata: " + data + "\n\n")) return end();
+        last_ = std::move(data);
+        if (is_finished(detail->job.state)) end();
+    }
+
+    // Proxies close what is silent.
+    void stay_alive() {
+        timer_.expires_after(keep_alive);
+        timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+            const auto self = weak.lock();
+            if (error || !self || !self->body_) return;
+            if (!self->body_->write(": still here\n\n")) return self->end();
+            self->stay_alive();
+        });
+    }
+
+    void end() {
+        const auto self = shared_from_this();
+        state_.waiting.erase(self);
+        if (follower_) follower_->stop();
+        timer_.cancel();
+        body_.reset();
+    }
+
+    GatewayState& state_;
+    SharedCall call_;
+    std::unique_ptr<http::BodyStream> body_;
+    boost::asio::steady_timer timer_;
+    std::shared_ptr<JobFollower> follower_;
+    std::string last_;
+};
+
+// Calls `then` with the job, or refuses: there is none that the caller may see.
+void with_job(GatewayState& state, const SharedCall& call, std::function<void(JobDetail)> then) {
+    state.view->ask([id = call->part("id")](JobView& view) { return view.jobs(id); },
+                    [&state, call, then = std::move(then)](const JobFollower::Found& found) {
+                        if (!found) return call->refuse(found.error());
+                        Detail detail = visible(state, *call, *found);
+                        if (!detail) return call->refuse(unknown(call->part("id")));
+                        then(std::move(*detail));
+                    });
+}
+
+bool allowed(const SharedCall& call, Role role, const std::string& queue) {
+    if (call->may(role, queue)) return true;
+    call->refuse({.code = Error::Code::unauthorized,
+                  .message = "this token may not " + std::string(role_name(role)) + " " + queue});
+    return false;
+}
+
+// A list of what the view has beside a job.
+template <class Entry>
+void answer_list(GatewayState& state, const SharedCall& call, const char* name,
+                 Result<std::vector<Entry>> (JobView::*question)(const JobKey&),
+                 ordered_json (*as_json)(const Entry&)) {
+    with_job(state, call, [&state, call, name, question, as_json](const JobDetail& detail) {
+        state.view->ask([key = detail.job.key, question](JobView& view) { return (view.*question)(key); },
+                        [call, name, as_json, id = detail.job.key.id](const Result<std::vector<Entry>>& entries) {
+                            if (!entries) return call->refuse(entries.error());
+                            ordered_json json{{"id", id}, {name, ordered_json::array()}};
+                            for (const Entry& entry : *entries) json[name].push_back(as_json(entry));
+                            call->answer(200, json);
+                        });
+    });
+}
+
+http::Response result_response(const JobResult& result) {
+    std::string type = result.content_type;
+    if (type.empty()) type = result.kind == JobResult::Kind::json ? "application/json" : "application/octet-stream";
+    return {200, {{"content-type", std::move(type)}}, result.content, {}};
+}
+
+void answer_result(GatewayState& state, const SharedCall& call) {
+    with_job(state, call, [call](const JobDetail& detail) {
+        const JobResult& result = detail.job.result;
+        if (detail.job.state != JobState::completed) {
+            return call->refuse({.code = Error::Code::conflict,
+                                 .message = "the job is " + std::string(state_name(detail.job.state)) +
+                                            ": only a completed one has a result"});
+        }
+        if (result.kind == JobResult::Kind::left_out) {
+            return call->refuse(
+                {.code = Error::Code::not_found,
+                 .message = "the result had " + std::to_string(result.left_out) + " bytes, more than is kept"});
+        }
+        if (result.kind == JobResult::Kind::none) return call->reply({204, {}, {}, {}});
+        call->reply(result_response(result));
+    });
+}
+
+}  // namespace
+
+void add_job_routes(Routes& routes, GatewayState& state) {
+    routes.add("GET", "/v1/jobs/{id}", {Role::view, [&state](const SharedCall& call) {
+                                            Duration wait{0};
+                                            if (call->query.has("wait")) {
+                                                const auto parsed = jobqueue::parse_duration(call->query.get("wait"));
+                                                if (!parsed || *parsed < Duration{0} || *parsed > longest_wait) {
+                                                    return call->refuse({.code = Error::Code::invalid,
+                                                                         .message = "wait must be from 0s to 60s"});
+                                                }
+                                                wait = *parsed;
+                                            }
+                                            std::make_shared<LongPoll>(state, call)->start(wait);
+                                        }});
+    routes.add("GET", "/v1/jobs/{id}/events",
+               {Role::view, [&state](const SharedCall& call) {
+                    with_job(state, call, [&state, call](const JobDetail&) {
+                        call->reply({200,
+                                     {{"content-type", "text/event-stream"}, {"cache-control", "no-store"}},
+                                     {},
+                                     [&state, call](std::unique_ptr<http::BodyStream> body) {
+                                         std::make_shared<JobStream>(state, call, std::move(body))->start();
+                                     }});
+                    });
+                }});
+    routes.add("GET", "/v1/jobs/{id}/history", {Role::view, [&state](const SharedCall& call) {
+                                                    answer_list<Transition>(state, call, "history", &JobView::history,
+                                                                            &transition_json);
+                                                }});
+    routes.add("GET", "/v1/jobs/{id}/logs", {Role::view, [&state](const SharedCall& call) {
+                                                 answer_list<LogEntry>(state, call, "logs", &JobView::logs, &log_json);
+                                             }});
+    routes.add("GET", "/v1/jobs/{id}/result",
+               {Role::view, [&state](const SharedCall& call) { answer_result(state, call); }});
+    routes.add("POST", "/v1/jobs/{id}/cancel", {Role::operate, [&state](const SharedCall& call) {
+                                                    with_job(state, call, [&state, call](const JobDetail& detail) {
+                                                        if (allowed(call, Role::operate, detail.job.key.queue))
+                                                            cancel_job(state, call, detail.job);
+                                                    });
+                                                }});
+    routes.add("DELETE", "/v1/jobs/{id}", {Role::operate, [&state](const SharedCall& call) {
+                                               with_job(state, call, [&state, call](const JobDetail& detail) {
+                                                   if (allowed(call, Role::operate, detail.job.key.queue))
+                                                       delete_job(state, call, detail.job);
+                                               });
+                                           }});
+}
+
+}  // namespace drover::gateway

@@ -1,0 +1,39 @@
+// What those ask for who run the gateway: health, metrics, the API's document.
+#include <nlohmann/json.hpp>
+
+#include "gateway/openapi.h"
+#include "gateway/routes.h"
+#include "src/telemetry/health.h"
+
+namespace drover::gateway {
+namespace {
+
+telemetry::Health health_of(const GatewayState& state) {
+    telemetry::Health health;
+    health.set("queues", state.knows_queues, state.knows_queues ? "" : "drover.gateway has not been read yet");
+    health.set("view", state.feeder.trouble.empty(), state.feeder.trouble);
+    return health;
+}
+
+}  // namespace
+
+void add_operation_routes(Routes& routes, GatewayState& state) {
+    routes.add("GET", "/healthz", {Role::view, [&state](const SharedCall& call) {
+                                       const telemetry::Health health = health_of(state);
+                                       call->reply(http::json_response(health.live() ? 200 : 503, health.json()));
+                                   }});
+    routes.add("GET", "/readyz",
+               {Role::view, [&state](const SharedCall& call) {
+                    // Jobs are taken while the view is away: only what the routes cannot do without counts.
+                    call->reply(http::json_response(state.knows_queues ? 200 : 503, health_of(state).json()));
+                }});
+    routes.add("GET", "/metrics",
+               {Role::view, [&state](const SharedCall& call) {
+                    call->reply({200, {{"content-type", "text/plain; version=0.0.4"}}, state.metrics.text(), {}});
+                }});
+    routes.add("GET", "/v1/openapi.json", {Role::view, [](const SharedCall& call) {
+                                               call->reply(http::json_response(200, std::string(openapi_document())));
+                                           }});
+}
+
+}  // namespace drover::gateway

@@ -1,0 +1,164 @@
+// Queues: which there are, how they do, their jobs, and what can be done to a whole one.
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "gateway/core/job_json.h"
+#include "gateway/deeds.h"
+#include "gateway/queue_counts.h"
+#include "gateway/routes.h"
+#include "src/jobqueue/units.h"
+
+namespace drover::gateway {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr int default_page = 50, largest_page = 1000;
+constexpr Duration default_window = std::chrono::hours(1), longest_window = std::chrono::hours(7 * 24);
+
+ordered_json pauses_json(const std::vector<jobqueue::control::Pause>& pauses) {
+    ordered_json json = ordered_json::array();
+    for (const jobqueue::control::Pause& each : pauses) {
+        json.push_back(
+            {{"source", each.source}, {"by", each.by}, {"reason", each.reason}, {"at", format_rfc3339(each.at)}});
+    }
+    return json;
+}
+
+ordered_json queue_json(const GatewayState& state, const KnownQueue& queue, const QueueCounts& viewed) {
+    const auto look = state.looks.find(queue.name);
+    ordered_json json{{"name", queue.name},
+                      {"topic", queue.topics.main},
+                      {"counts", counts_json(counts_of(state, queue.name, viewed))}};
+    if (look == state.looks.end()) {
+        json["trouble"] = state.kafka_trouble.empty() ? "its topics are not there" : state.kafka_trouble;
+        return json;
+    }
+    json["counts"]["dead"] = look->second.figures.dead_letters.value_or(0);
+    json["paused"] = !look->second.pauses.empty() || queue.queue.paused;
+    json["pauses"] = pauses_json(look->second.pauses);
+    json["lag"] = look->second.figures.unfinished;
+    json["events"] = queue.queue.events;
+    return json;
+}
+
+void list_queues(GatewayState& state, const SharedCall& call) {
+    state.view->ask([](JobView& view) { return view.counts(); },
+                    [&state, call](const Result<QueueCounts>& counts) {
+                        if (!counts) return call->refuse(counts.error());
+                        ordered_json list = ordered_json::array();
+                        StateCounts sum;
+                        for (const auto& [name, queue] : state.queues.all()) {
+                            if (!call->may(Role::view, name)) continue;
+                            list.push_back(queue_json(state, *queue, *counts));
+                            for (const auto& [job_state, count] : counts_of(state, name, *counts))
+                                sum[job_state] += count;
+                        }
+                        call->answer(200, {{"at", format_rfc3339(call->now)},
+                                           {"queues", list},
+                                           {"summary", {{"queues", list.size()}, {"counts", counts_json(sum)}}}});
+                    });
+}
+
+void show_queue(GatewayState& state, const SharedCall& call) {
+    Duration window = default_window;
+    if (call->query.has("window")) {
+        const auto parsed = jobqueue::parse_duration(call->query.get("window"));
+        if (!parsed || *parsed < std::chrono::minutes(1) || *parsed > longest_window) {
+            return call->refuse({.code = Error::Code::invalid, .message = "window must be from 1m to 168h"});
+        }
+        window = *parsed;
+    }
+    struct Answer {
+        QueueCounts counts;
+        QueueFigures figures;
+        std::map<JobState, Time> oldest;
+    };
+    const Time since = call->now - window;
+    state.view->ask(
+        [name = call->queue->name, since](JobView& view) -> Result<Answer> {
+            auto counts = view.counts();
+            if (!counts) return tl::unexpected(counts.error());
+            auto figures = view.figures(name, since);
+            if (!figures) return tl::unexpected(figures.error());
+            auto oldest = view.oldest(name);
+            if (!oldest) return tl::unexpected(oldest.error());
+            return Answer{std::move(*counts), std::move(*figures), std::move(*oldest)};
+        },
+        [&state, call, since](const Result<Answer>& found) {
+            if (!found) return call->refuse(found.error());
+            ordered_json json = queue_json(state, *call->queue, found->counts);
+            json["oldest"] = ordered_json::object();
+            for (const auto& [job_state, at] : found->oldest) {
+                json["oldest"][std::string(state_name(job_state))] = format_rfc3339(at);
+            }
+            json["figures"] = figures_json(found->figures, since, call->now);
+            call->answer(200, json);
+        });
+}
+
+Result<std::optional<Time>> time_of(const Query& query, std::string_view name) {
+    if (!query.has(name)) return std::nullopt;
+    const std::optional<Time> time = parse_rfc3339(query.get(name));
+    if (time) return time;
+    return failure(Error::Code::invalid, std::string(name) + " must be a time such as 2026-01-31T12:00:00Z");
+}
+
+Result<JobFilter> filter_of(const Query& query, const std::string& queue) {
+    JobFilter filter{.queue = queue,
+                     .states = {},
+                     .type = std::string(query.get("type")),
+                     .error_class = std::string(query.get("error")),
+                     .label = std::string(query.get("label")),
+                     .text = std::string(query.get("text"))};
+    std::string_view states = query.get("state");
+    while (!states.empty()) {
+        const std::size_t end = std::min(states.find(','), states.size());
+        const std::optional<JobState> one = parse_state(states.substr(0, end));
+        if (!one || std::ranges::find(visible_states, *one) == visible_states.end()) {
+            return failure(Error::Code::invalid,
+                           "state must be of waiting, delayed, active, retrying, completed, failed and cancelled");
+        }
+        filter.states.push_back(*one);
+        states.remove_prefix(std::min(end + 1, states.size()));
+    }
+    auto from = time_of(query, "from"), before = time_of(query, "before");
+    if (!from) return tl::unexpected(from.error());
+    if (!before) return tl::unexpected(before.error());
+    filter.submitted_from = *from;
+    filter.submitted_before = *before;
+    return filter;
+}
+
+void list_jobs(GatewayState& state, const SharedCall& call) {
+    const Result<JobFilter> filter = filter_of(call->query, call->queue->name);
+    if (!filter) return call->refuse(filter.error());
+    const auto limit = call->query.number("limit", default_page, 1, largest_page);
+    if (!limit) return call->refuse(limit.error());
+    state.view->ask([filter = *filter, cursor = std::string(call->query.get("cursor")),
+                     limit = static_cast<int>(*limit)](JobView& view) { return view.list(filter, cursor, limit); },
+                    [call](const Result<JobPage>& page) {
+                        if (!page) return call->refuse(page.error());
+                        ordered_json json{{"jobs", ordered_json::array()}};
+                        for (const Job& job : page->jobs) json["jobs"].push_back(job_json(job));
+                        if (!page->cursor.empty()) json["cursor"] = page->cursor;
+                        call->answer(200, json);
+                    });
+}
+
+}  // namespace
+
+void add_queue_routes(Routes& routes, GatewayState& state) {
+    routes.add("GET", "/v1/queues", {Role::view, [&state](const SharedCall& call) { list_queues(state, call); }});
+    routes.add("GET", "/v1/queues/{queue}",
+               {Role::view, [&state](const SharedCall& call) { show_queue(state, call); }});
+    routes.add("GET", "/v1/queues/{queue}/jobs",
+               {Role::view, [&state](const SharedCall& call) { list_jobs(state, call); }});
+    routes.add("POST", "/v1/queues/{queue}/pause",
+               {Role::operate, [&state](const SharedCall& call) { pause_queue(state, call, true); }});
+    routes.add("POST", "/v1/queues/{queue}/resume",
+               {Role::operate, [&state](const SharedCall& call) { pause_queue(state, call, false); }});
+}
+
+}  // namespace drover::gateway

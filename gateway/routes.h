@@ -1,0 +1,15 @@
+// The gateway's routes, in groups. Room: gateway. `state` outlives them.
+#pragma once
+
+#include "gateway/call.h"
+#include "gateway/state.h"
+
+namespace drover::gateway {
+
+void add_submit_routes(Routes& routes, GatewayState& state);     // /v1/queues/{queue}/jobs
+void add_job_routes(Routes& routes, GatewayState& state);        // /v1/jobs/{id}
+void add_queue_routes(Routes& routes, GatewayState& state);      // /v1/queues
+void add_older_routes(Routes& routes, GatewayState& state);      // what front ends of older systems ask for
+void add_operation_routes(Routes& routes, GatewayState& state);  // health, metrics, the OpenAPI document
+
+}  // namespace drover::gateway

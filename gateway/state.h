@@ -1,0 +1,62 @@
+// What the gateway's routes work on. Room: gateway. Owner thread: the loop.
+#pragma once
+
+#include <utility>  // before Boost 1.74's coroutine headers, which forget it
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+
+#include "gateway/core/access.h"
+#include "gateway/core/queue_directory.h"
+#include "gateway/job_follower.h"
+#include "gateway/queue_monitor.h"
+#include "gateway/recent_jobs.h"
+#include "gateway/settings.h"
+#include "gateway/submit/job_submitter.h"
+#include "gateway/view/view_feeder.h"
+#include "gateway/view/view_readers.h"
+#include "src/telemetry/metrics.h"
+
+namespace drover::gateway {
+
+// Something that answers its call later.
+class Waiting {
+public:
+    virtual ~Waiting() = default;
+    virtual void finish() = 0;  // now, with what there is: the gateway stops
+};
+
+struct GatewayState {
+    GatewayState(boost::asio::io_context& loop, GatewaySettings given)
+        : io(loop), settings(std::move(given)), queues(settings.default_namespace) {}
+
+    Time now() const { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+    std::string new_id();
+
+    boost::asio::io_context& io;
+    const GatewaySettings settings;
+    telemetry::Metrics metrics;
+    std::shared_ptr<const Access> access;
+
+    QueueDirectory queues;
+    bool knows_queues = false;  // drover.gateway has been read
+    std::map<std::string, QueueLook> looks;
+    std::string kafka_trouble = "Kafka has not been asked yet";  // of the last look; "": none
+
+    std::unique_ptr<ViewReaders> view;
+    FeederStatus feeder;
+    JobWatchers watchers;
+    std::set<std::shared_ptr<Waiting>> waiting;
+    RecentJobs recent;
+    std::unique_ptr<JobSubmitter> submitter;
+
+    std::mt19937_64 random{std::random_device{}()};
+};
+
+}  // namespace drover::gateway

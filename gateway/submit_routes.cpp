@@ -1,0 +1,103 @@
+// Jobs come in: POST /v1/queues/{queue}/jobs, one, and /jobs:batch, many.
+#include <algorithm>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "gateway/core/job_order.h"
+#include "gateway/routes.h"
+#include "gateway/submission_intake.h"
+#include "src/jobqueue/json_text.h"
+
+namespace drover::gateway {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::size_t most_in_batch = 1000;
+
+std::string location_of(const std::string& id) { return "/v1/jobs/" + id; }
+
+std::string traceparent_of(const Call& call) { return std::string(call.request.header("traceparent")); }
+
+void submit_one(GatewayState& state, const SharedCall& call) {
+    Result<JobOrder> order = take_in(state, *call->queue, call->request.body, traceparent_of(*call), call->now);
+    if (!order) return call->refuse(order.error());
+    const std::string state_now = order->due ? "delayed" : "waiting";
+    send_order(
+        state, *call->queue, std::move(*order), call->now,
+        [call, id = order->id, state_now](const Result<Accepted>& accepted) {
+            if (!accepted) return call->refuse(accepted.error());
+            http::Response response = http::json_response(202, ordered_json{{"id", id}, {"state", state_now}}.dump());
+            response.headers.push_back({"location", location_of(id)});
+            call->reply(std::move(response));
+        });
+}
+
+// What became of a batch so far; it answers when the last one is settled.
+struct BatchAnswer {
+    SharedCall call;
+    std::vector<ordered_json> jobs;
+    std::size_t open = 0, refused = 0;
+
+    void settle(std::size_t index, const Result<Accepted>& accepted) {
+        if (!accepted) {
+            ++refused;
+            jobs[index]["state"] = "refused";
+            jobs[index]["error"] = accepted.error().message;
+        }
+        if (--open > 0) return;
+        call->answer(refused == 0 ? 202 : refused == jobs.size() ? 503 : 207, {{"jobs", jobs}});
+    }
+};
+
+// Nothing is submitted where one of them is wrong.
+void submit_batch(GatewayState& state, const SharedCall& call) {
+    const auto json = jobqueue::read_json(call->request.body);
+    if (!json || json->kind() != jobqueue::JsonValue::Kind::array) {
+        return call->refuse(
+            {.code = Error::Code::invalid,
+             .message = json ? "the body must be a JSON array of jobs" : "the body " + json.error().message});
+    }
+    std::vector<JobOrder> orders;
+    std::string problems;
+    std::size_t index = 0;
+    Error::Code code = Error::Code::invalid;
+    for (jobqueue::JsonParts part(*json); part.next(); ++index) {
+        if (index == most_in_batch) {
+            return call->refuse({.code = Error::Code::too_large,
+                                 .message = "a batch has at most " + std::to_string(most_in_batch) + " jobs"});
+        }
+        Result<JobOrder> order = take_in(state, *call->queue, part.value().text(), traceparent_of(*call), call->now);
+        if (order) {
+            orders.push_back(std::move(*order));
+            continue;
+        }
+        code = order.error().code;
+        problems += (problems.empty() ? "[" : "; [") + std::to_string(index) + "]: " + order.error().message;
+    }
+    if (!problems.empty()) return call->refuse({.code = code, .message = problems});
+    if (orders.empty()) return call->answer(202, {{"jobs", ordered_json::array()}});
+
+    auto answer = std::make_shared<BatchAnswer>();
+    answer->call = call;
+    answer->open = orders.size();
+    for (const JobOrder& order : orders) {
+        answer->jobs.push_back({{"id", order.id}, {"state", order.due ? "delayed" : "waiting"}});
+    }
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+        send_order(state, *call->queue, std::move(orders[i]), call->now,
+                   [answer, i](const Result<Accepted>& accepted) { answer->settle(i, accepted); });
+    }
+}
+
+}  // namespace
+
+void add_submit_routes(Routes& routes, GatewayState& state) {
+    routes.add("POST", "/v1/queues/{queue}/jobs",
+               {Role::submit, [&state](const SharedCall& call) { submit_one(state, call); }});
+    routes.add("POST", "/v1/queues/{queue}/jobs:batch",
+               {Role::submit, [&state](const SharedCall& call) { submit_batch(state, call); }});
+}
+
+}  // namespace drover::gateway

@@ -1,0 +1,57 @@
+#include "gateway/topic_maker.h"
+
+#include <algorithm>
+
+#include <boost/asio/post.hpp>
+
+#include "gateway/core/shared_topics.h"
+#include "src/kafka/admin.h"
+#include "src/telemetry/log.h"
+
+namespace drover::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto call_timeout = 5s;
+constexpr auto pause = 500ms;
+constexpr int copies = 3;
+
+}  // namespace
+
+TopicMaker::TopicMaker(kafka::Settings settings, boost::asio::any_io_executor owner, std::function<void()> ready)
+    : settings_(std::move(settings)),
+      owner_(std::move(owner)),
+      ready_(std::make_shared<std::function<void()>>(std::move(ready))),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+void TopicMaker::run(const std::stop_token& stop) {
+    std::string said;
+    while (!stop.stop_requested()) {
+        const Result<void> made = make();
+        if (made) {
+            return boost::asio::post(owner_, [weak = std::weak_ptr(ready_)] {
+                if (const auto ready = weak.lock()) (*ready)();
+            });
+        }
+        if (said != made.error().message) log::warn("waiting for Kafka", {{"error", made.error().message}});
+        said = made.error().message;
+        std::unique_lock lock(mutex_);
+        wake_.wait_for(lock, stop, pause, [] { return false; });
+    }
+}
+
+Result<void> TopicMaker::make() const {
+    const auto admin = kafka::Admin::connect(settings_, call_timeout);
+    if (!admin) return tl::unexpected(admin.error());
+    const Result<int> brokers = (*admin)->broker_count();
+    if (!brokers) return tl::unexpected(brokers.error());
+    std::vector<kafka::TopicSpec> specs;
+    for (SharedTopic& each : shared_topics(*brokers)) {
+        specs.push_back(
+            {std::move(each.topic), each.partitions, std::clamp(*brokers, 1, copies), std::move(each.config)});
+    }
+    return (*admin)->ensure_topics(specs);
+}
+
+}  // namespace drover::gateway
