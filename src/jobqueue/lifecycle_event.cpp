@@ -12,8 +12,9 @@
 namespace drover::jobqueue {
 namespace {
 
-constexpr std::array<std::string_view, 10> names{"submitted", "waiting",   "delayed", "started",   "progressed",
-                                                 "retrying",  "completed", "failed",  "cancelled", "log"};
+constexpr std::array<std::string_view, 11> names{"submitted",  "waiting",  "delayed",   "started",
+                                                 "progressed", "retrying", "completed", "failed",
+                                                 "cancelled",  "removed",  "log"};
 
 // --- writing
 
@@ -220,6 +221,7 @@ int rank(JobEvent state) {
         case JobEvent::failed: return 7;
         case JobEvent::cancelled: return 8;
         case JobEvent::completed: return 9;
+        case JobEvent::removed: return 10;
     }
     return 0;
 }

@@ -24,6 +24,7 @@ enum class JobEvent {
     completed,
     failed,  // dead-lettered
     cancelled,
+    removed,  // from the view, by somebody
     log,
 };
 
@@ -31,7 +32,8 @@ std::string_view job_event_name(JobEvent state);
 
 // A view of a job keeps, of all its events, what the one with the highest (run, attempt, rank) says, whatever the order
 // in which they come; of equals the latest. Of the ends of one attempt, completed counts most: once a worker was done,
-// nothing that is told of the same attempt again undoes it. log says nothing about the state and is below all.
+// nothing that is told of the same attempt again undoes it. removed is about its whole run, whatever its attempt, and
+// counts above all of it: only a higher run brings the job back. log says nothing about the state and is below all.
 int rank(JobEvent state);
 
 // Borrowed text; "" and 0 stand for nothing, except where a comment says otherwise.

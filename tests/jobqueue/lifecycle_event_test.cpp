@@ -171,15 +171,15 @@ TEST(LifecycleEvent, what_is_none_is_an_error_that_names_the_field) {
 TEST(LifecycleEvent, C3_states_have_names_and_an_order_of_their_own) {
     std::set<int> ranks;
     std::set<std::string_view> names;
-    for (int i = 0; i < 10; ++i) {
+    for (int i = 0; i < 11; ++i) {
         ranks.insert(rank(static_cast<JobEvent>(i)));
         names.insert(job_event_name(static_cast<JobEvent>(i)));
     }
-    EXPECT_EQ(ranks.size(), 10U);
-    EXPECT_EQ(names.size(), 10U);
+    EXPECT_EQ(ranks.size(), 11U);
+    EXPECT_EQ(names.size(), 11U);
     const JobEvent life[] = {JobEvent::log,       JobEvent::submitted,  JobEvent::delayed,  JobEvent::waiting,
                              JobEvent::started,   JobEvent::progressed, JobEvent::retrying, JobEvent::failed,
-                             JobEvent::cancelled, JobEvent::completed};
+                             JobEvent::cancelled, JobEvent::completed,  JobEvent::removed};
     EXPECT_TRUE(std::ranges::is_sorted(life, {}, rank));
     EXPECT_EQ(job_event_name(JobEvent::cancelled), "cancelled");
 }
@@ -195,7 +195,7 @@ RC_GTEST_PROP(LifecycleEvent, C3_what_was_written_reads_as_the_same,
         .queue = id,
         .job_id = id,
         .type = text,
-        .state = static_cast<JobEvent>(*rc::gen::inRange(0, 10)),
+        .state = static_cast<JobEvent>(*rc::gen::inRange(0, 11)),
         .run = count(),
         .attempt = count(),
         .max_attempts = count(),
