@@ -1,6 +1,6 @@
 #!/bin/bash
 # collect.sh PROGRAM FOLDER  puts all files of Drover's image into the new FOLDER: a built drover, the shared libraries
-#                            that it loads, the CA certificates of this machine, the user it runs as, licenses
+#                            that it loads, CA certificates and time zones of this machine, its user, licenses
 # The Containerfile and the tests call it, so that both have the same image.
 set -euo pipefail
 umask 022 # any user has to be able to read it
@@ -31,6 +31,12 @@ add 644 /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 add 644 /usr/share/doc/ca-certificates/copyright /usr/share/doc/ca-certificates/copyright
 mkdir -p "$root/usr/lib/ssl"
 ln -s /etc/ssl/certs/ca-certificates.crt "$root/usr/lib/ssl/cert.pem" # where Debian's OpenSSL looks by itself
+
+# Schedules have time zones. Not the machine's own, and none with leap seconds.
+mkdir -p "$root/usr/share/zoneinfo"
+tar --create --directory=/usr/share/zoneinfo --exclude=./localtime --exclude=./posix --exclude=./right . |
+  tar --extract --no-same-owner --directory="$root/usr/share/zoneinfo"
+add 644 /usr/share/doc/tzdata/copyright /usr/share/doc/tzdata/copyright
 
 # A pod's /etc/hosts counts before its DNS.
 echo "hosts: files dns" | install -D --mode=644 /dev/stdin "$root/etc/nsswitch.conf"

@@ -46,12 +46,22 @@ def test_D5_the_image_has_nothing_else_that_runs(image):
     runs = {str(path.relative_to(folder)) for path in folder.rglob("*")
             if path.is_file() and path.stat().st_mode & 0o111 and not re.search(r"\.so(\.|$)", path.name)}
     assert runs == {"usr/bin/drover"}
-    assert len([path for path in folder.rglob("*") if path.is_file()]) < 60
+    others = [path for path in folder.rglob("*") if path.is_file() and folder / "usr/share/zoneinfo" not in path.parents]
+    assert len(others) < 60
 
 
 def test_D5_the_image_is_small(image):
     folder, _ = image
     assert sum(path.lstat().st_size for path in folder.rglob("*")) < 40 << 20
+
+
+def test_C9_the_image_has_the_time_zones(image):
+    zones = image[0] / "usr" / "share" / "zoneinfo"
+    for name in ("UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Asia/Kolkata"):
+        assert (zones / name).read_bytes().startswith(b"TZif"), name
+    for path in zones.rglob("*"):
+        assert zones in path.resolve(strict=True).parents, path
+    assert not {"localtime", "right"} & {path.name for path in zones.iterdir()}
 
 
 def test_D5_the_image_is_for_a_user_without_rights_and_can_be_read_by_any(image):
