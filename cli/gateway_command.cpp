@@ -25,13 +25,14 @@ void add_gateway_command(CLI::App& app, Chosen& chosen) {
     CLI::App* command = app.add_subcommand("gateway", "Run the gateway: jobs come in over HTTP, and are followed");
     const auto settings = std::make_shared<gateway::GatewaySettings>();
     const auto kafka = std::make_shared<std::string>();
-    const auto given = std::make_shared<std::vector<std::string>>();
+    const auto folder = std::make_shared<std::string>();
     const auto data = std::make_shared<std::string>("drover-gateway");
     const auto tokens = std::make_shared<std::string>();
     command->add_option("--address", settings->address, "Where to listen")->capture_default_str();
     command->add_option("--port", settings->port, "Where to listen; 0 is any free one")->capture_default_str();
     command->add_option("--kafka", *kafka, "HOST:PORT of Kafka")->required()->envname("DROVER_KAFKA");
-    command->add_option("--kafka-setting", *given, "NAME=VALUE, a setting of librdkafka's, may be repeated");
+    command->add_option("--kafka-settings", *folder, "A folder with a file for each further setting of librdkafka's")
+        ->envname("DROVER_KAFKA_SETTINGS");
     command->add_option("--data", *data, "Folder of what it keeps on disk")->capture_default_str();
     command->add_option("--database", settings->database,
                         "Where the view of jobs is: postgresql://… (default: SQLite in --data)");
@@ -39,14 +40,16 @@ void add_gateway_command(CLI::App& app, Chosen& chosen) {
         ->capture_default_str();
     command->add_option("--tokens", *tokens, "File with the tokens that may do something (default: everybody may)");
     command->add_option("--identity", settings->identity, "Who this is, in the audit log")->envname("POD_NAME");
-    command->callback([&chosen, settings, kafka, given, data, tokens] {
-        chosen = [settings, kafka, given, data, tokens] {
-            auto parsed = kafka_settings(*given);
-            if (!parsed) {
-                std::cerr << "drover: " << parsed.error().message << "\n";
-                return 2;
+    command->callback([&chosen, settings, kafka, folder, data, tokens] {
+        chosen = [settings, kafka, folder, data, tokens] {
+            if (!folder->empty()) {
+                Result<kafka::Settings> read = kafka_settings_in(*folder);
+                if (!read) {
+                    std::cerr << "drover: " << read.error().message << "\n";
+                    return 2;
+                }
+                settings->kafka = std::move(*read);
             }
-            settings->kafka = std::move(*parsed);
             settings->kafka["bootstrap.servers"] = *kafka;
             settings->data = *data;
             settings->tokens = *tokens;

@@ -96,6 +96,8 @@ int run(Arguments& arguments) {
     }
     if (wrong) return 2;
     options.queues = std::move(parsed.queues);
+    // Its view of jobs is made of them.
+    for (jobqueue::JobQueue& queue : options.queues) queue.events = queue.events || options.gateway;
     options.executable = this_program();
     options.data = std::filesystem::absolute(options.data).lexically_normal();
     if (!options.data.has_filename()) options.data = options.data.parent_path();
@@ -135,6 +137,7 @@ void add_run_command(CLI::App& app, Chosen& chosen) {
     command->add_option("--broker", options.broker, "The embedded broker's program; default: beside this one")
         ->envname("DROVER_BROKER")
         ->type_name("FILE");
+    command->add_flag("!--no-gateway", options.gateway, "No gateway, which is 60 above --port-base otherwise");
     command->add_flag("--no-color", arguments->no_color, "No colours")->envname("NO_COLOR");
     command->add_option("-X", arguments->settings, "A setting of librdkafka, name=value, e.g. security.protocol=ssl")
         ->allow_extra_args(false);

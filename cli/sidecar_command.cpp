@@ -1,11 +1,10 @@
-#include <filesystem>
 #include <iostream>
-#include <map>
 #include <memory>
 
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/kafka_options.h"
 #include "cli/read_file.h"
 #include "sidecar/run_sidecar.h"
 #include "src/telemetry/log.h"
@@ -13,30 +12,9 @@
 namespace drover::cli {
 namespace {
 
-auto cannot_read(const std::filesystem::path& path, const std::string& why) {
-    return failure(Error::Code::invalid, "cannot read " + path.string() + ": " + why);
-}
-
-// As Kubernetes mounts a Secret: a file for each entry, beside its own, which begin with two dots. A line's end at the
-// end of a value was put there by an editor.
-Result<std::map<std::string, std::string>> read_settings(const std::filesystem::path& folder) {
-    std::map<std::string, std::string> settings;
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-        const std::string name = entry.path().filename().string();
-        if (name.starts_with("..") || !entry.is_regular_file()) continue;
-        Result<std::string> value = read_file(entry.path());
-        if (!value) return cannot_read(entry.path(), value.error().message);
-        if (value->ends_with('\n')) value->pop_back();
-        settings.emplace(name, std::move(*value));
-    }
-    if (error) return cannot_read(folder, error.message());
-    return settings;
-}
-
 Result<jobqueue::SidecarConfig> read_config(const std::string& file) {
     const Result<std::string> text = read_file(file);
-    if (!text) return cannot_read(file, text.error().message);
+    if (!text) return failure(Error::Code::invalid, "cannot read " + file + ": " + text.error().message);
     Result<jobqueue::SidecarConfig> config = jobqueue::sidecar_config_from_json(*text);
     if (!config) return failure(Error::Code::invalid, file + ":\n" + config.error().message);
     return config;
@@ -66,7 +44,7 @@ void add_sidecar_command(CLI::App& app, Chosen& chosen) {
             if (!pod->empty()) config->pod = *pod;
             if (!token->empty()) config->drain_token = *token;
             if (!settings->empty()) {
-                Result<std::map<std::string, std::string>> read = read_settings(*settings);
+                Result<kafka::Settings> read = kafka_settings_in(*settings);
                 if (!read) return complain(read.error());
                 for (auto& [name, value] : *read) config->kafka[name] = std::move(value);
             }

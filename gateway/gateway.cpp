@@ -172,8 +172,9 @@ private:
         auto log = GatewayLog::open(state_.io, state_.settings.kafka, *this);
         if (!log) return log::error("drover.gateway cannot be read", {{"error", log.error().message}});
         log_ = std::move(*log);
+        ViewFeeder::Listener& listener = *this;
         feeder_.emplace(FeederOptions{.kafka = state_.settings.kafka, .view = {.where = database_of(state_.settings)}},
-                        state_.io.get_executor(), *this);
+                        state_.io.get_executor(), listener);
     }
 
     void log_record(std::string_view key, std::optional<std::string_view> value, Time) override {

@@ -4,7 +4,10 @@
 
 #include <boost/asio/post.hpp>
 
+#include "cli/record_writer.h"
+#include "gateway/core/shared_topics.h"
 #include "operator/core/topic_plan.h"
+#include "src/jobqueue/queue_record.h"
 
 namespace drover::cli {
 namespace {
@@ -21,10 +24,11 @@ Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_c
 }  // namespace
 
 LagReader::LagReader(boost::asio::io_context& io, kafka::Settings settings, std::vector<jobqueue::JobQueue> queues,
-                     Listener listener)
+                     bool announce, Listener listener)
     : io_(io),
       settings_(std::move(settings)),
       queues_(std::move(queues)),
+      announces_(announce),
       listener_(std::move(listener)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
@@ -72,7 +76,14 @@ Result<int> LagReader::prepare() {
     for (operator_core::TopicPlan& plan : operator_core::topic_plan(queues_, *brokers)) {
         specs.push_back({std::move(plan.topic), plan.partitions, plan.replication_factor, std::move(plan.config)});
     }
+    if (announces_) {
+        for (gateway::SharedTopic& each : gateway::shared_topics(*brokers)) {
+            const bool planned = std::ranges::find(specs, each.topic, &kafka::TopicSpec::topic) != specs.end();
+            if (!planned) specs.push_back({std::move(each.topic), each.partitions, 1, std::move(each.config)});
+        }
+    }
     if (Result<void> made = admin_->ensure_topics(specs); !made) return tl::unexpected(made.error());
+    if (Result<void> announced = announce(); !announced) return tl::unexpected(announced.error());
     const auto counts = admin_->topics(names);
     if (!counts) return tl::unexpected(counts.error());
     partitions_.clear();
@@ -88,6 +99,24 @@ Result<int> LagReader::prepare() {
         if (!followed) return tl::unexpected(followed.error());
     }
     return brokers;
+}
+
+Result<void> LagReader::announce() {
+    if (!announces_) return {};
+    auto writer = RecordWriter::create(settings_);
+    if (!writer) return tl::unexpected(writer.error());
+    for (const jobqueue::JobQueue& queue : queues_) {
+        const jobqueue::ControlMessage record = jobqueue::queue_record(queue);
+        const Result<void> queued = (*writer)->produce(
+            {.topic = jobqueue::gateway_topic, .key = record.key, .value = record.value, .headers = {}}, 0);
+        if (!queued) return queued;
+    }
+    while ((*writer)->in_flight() > 0) {
+        for (const kafka::Delivery& delivery : (*writer)->wait_some()) {
+            if (!delivery.outcome) return tl::unexpected((*writer)->explained(delivery.outcome.error()));
+        }
+    }
+    return {};
 }
 
 Result<std::vector<QueueFigures>> LagReader::look() {

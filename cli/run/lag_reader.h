@@ -37,8 +37,9 @@ public:
         std::function<void(const Look&)> looked;
     };
 
+    // `announce`: gateways are told of the queues, and find their topics.
     LagReader(boost::asio::io_context& io, kafka::Settings settings, std::vector<jobqueue::JobQueue> queues,
-              Listener listener);
+              bool announce, Listener listener);
     ~LagReader();
 
     void request_stop();  // the thread ends after the call that is under way
@@ -46,6 +47,7 @@ public:
 private:
     void run(const std::stop_token& stop);
     Result<int> prepare();
+    Result<void> announce();
     Result<std::vector<jobqueue::QueueFigures>> look();
     Result<jobqueue::QueueFigures> look_at(const jobqueue::JobQueue& queue, lag::QueueOffsets offsets);
     bool pause(const std::stop_token& stop);  // false when told to stop
@@ -53,6 +55,7 @@ private:
     boost::asio::io_context& io_;
     const kafka::Settings settings_;
     const std::vector<jobqueue::JobQueue> queues_;
+    const bool announces_;
     const Listener listener_;
     std::unique_ptr<kafka::Admin> admin_;  // of the thread, as the next ones
     std::unique_ptr<lag::ControlFollower> control_;

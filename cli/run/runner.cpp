@@ -14,6 +14,7 @@
 #include "cli/run/data_folder.h"
 #include "cli/run/lag_reader.h"
 #include "cli/run/local_broker.h"
+#include "cli/run/local_gateway.h"
 #include "cli/run/queue_runner.h"
 #include "cli/run/run_report.h"
 #include "cli/run/screen.h"
@@ -26,6 +27,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint16_t default_broker_port = 9092;
+constexpr std::uint16_t gateway_above = 60;  // the first sidecar's port: 4100
 constexpr auto tick = 250ms;
 constexpr auto quiet_before_end = 2s;  // --until-idle
 constexpr auto last_look_within = 3s;
@@ -51,6 +53,8 @@ private:
     void wait_for_signals();
     void wait_for_resizes();
     void drain(const std::string& why);
+    void start_gateway();
+    void stop_gateway();
     void stop_broker();
     void end(int code);
     void say(const std::string& line) { screen_.say("drover: " + line); }
@@ -68,6 +72,7 @@ private:
     std::vector<std::unique_ptr<QueueRunner>> queues_;
     std::vector<std::unique_ptr<Submitter>> submitters_;
     std::unique_ptr<LagReader> reader_;
+    std::unique_ptr<LocalGateway> gateway_;
 
     const Clock::time_point began_ = Clock::now();
     unsigned ticks_ = 0;
@@ -176,7 +181,7 @@ Result<void> Runner::prepare_broker() {
 void Runner::start_reading() {
     say("broker " + place_.kafka["bootstrap.servers"] + ", data in " + options_.data.string());
     reader_ = std::make_unique<LagReader>(
-        io_, place_.kafka, options_.queues,
+        io_, place_.kafka, options_.queues, options_.gateway,
         LagReader::Listener{.topics_ready = [this](int) { topics_ready(); },
                             .waiting = [this](const Error& why) { no_topics_yet(why); },
                             .looked = [this](const LagReader::Look& look) { looked(look); }});
@@ -195,8 +200,21 @@ void Runner::topics_ready() {
     has_topics_ = true;
     reading_problem_.clear();
     if (ending_) return;
+    if (options_.gateway) start_gateway();
     submitting_ = options_.submit.size();
     for (const SubmitOrder& order : options_.submit) submit(order);
+}
+
+void Runner::start_gateway() {
+    const LocalGateway::Options options{.executable = options_.executable,
+                                        .data = options_.data,
+                                        .kafka = place_.kafka,
+                                        .default_namespace = options_.queues.front().ns,
+                                        .port = static_cast<std::uint16_t>(options_.port_base + gateway_above)};
+    auto gateway = LocalGateway::start(io_, options, [this](const std::string& line) { say(line); });
+    if (!gateway) return say("there is no gateway: " + gateway.error().message);
+    gateway_ = std::move(*gateway);
+    say("gateway " + gateway_->address());
 }
 
 void Runner::submit(const SubmitOrder& order) {
@@ -222,7 +240,7 @@ void Runner::submit(const SubmitOrder& order) {
 void Runner::looked(const LagReader::Look& look) {
     if (drained_at_) {
         if (look.began >= *drained_at_)
-            stop_broker();
+            stop_gateway();
         else
             return;
     }
@@ -296,6 +314,7 @@ void Runner::on_signal(int) {
     if (ending_) {
         say("ending at once: what is in flight will run again");
         for (const auto& queue : queues_) queue->kill();
+        if (gateway_) gateway_->kill();
         if (broker_) broker_->kill();
         return end(hurried);
     }
@@ -306,7 +325,7 @@ void Runner::drain(const std::string& why) {
     ending_ = true;
     if (!why.empty()) say(why);
     submitters_.clear();
-    if (!has_topics_) return stop_broker();
+    if (!has_topics_) return stop_gateway();
     draining_queues_ = queues_.size();
     for (const auto& queue : queues_) {
         queue->stop([this] {
@@ -316,16 +335,23 @@ void Runner::drain(const std::string& why) {
             // One more look, so that the summary knows what is left.
             tick_.expires_after(last_look_within);
             tick_.async_wait([this](boost::system::error_code error) {
-                if (!error) stop_broker();
+                if (!error) stop_gateway();
             });
         });
     }
 }
 
+void Runner::stop_gateway() {
+    drained_at_ = Clock::time_point::max();  // no further look
+    tick_.cancel();
+    if (gateway_)
+        gateway_->stop([this] { stop_broker(); });
+    else
+        stop_broker();
+}
+
 void Runner::stop_broker() {
     if (reader_) reader_->request_stop();
-    tick_.cancel();
-    drained_at_ = Clock::time_point::max();  // no further look
     const auto done = [this] {
         if (has_topics_) {
             if (!screen_.is_live()) refresh();

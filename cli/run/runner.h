@@ -32,6 +32,7 @@ struct RunOptions {
     std::map<std::string, std::string> kafka_settings;
     std::vector<SubmitOrder> submit;
     FileAs submit_as = FileAs::content;
+    bool gateway = true;
     bool until_idle = false;
     bool logs = false;  // what workers and sidecars write, on the screen
     bool live = false;  // a terminal
