@@ -13,6 +13,7 @@
 //                            begun anew, a lost or empty database gets its tables.
 //   conflict                 its schema is a newer program's: we touch nothing. Or see apply().
 //   invalid                  a cursor that list() did not make
+//   internal                 a row that is not one of ours: clear() and feed anew
 #pragma once
 
 #include <chrono>
@@ -105,7 +106,8 @@ public:
     // Oldest first; the newest 1,000 entries of the job's run.
     virtual Result<std::vector<LogEntry>> logs(const JobKey& key) = 0;
 
-    // `limit` from 1 to 1,000. Costs a walk over at most 4,000 jobs of each queue and state asked for.
+    // `limit` from 1 to 1,000. Costs a query for each queue and state that is asked for and has jobs, and a look at no
+    // more than about 4,000 jobs.
     virtual Result<JobPage> list(const JobFilter& filter, const std::string& cursor, int limit) = 0;
 
     // Kept with the rows, in the same transaction; cheap.
