@@ -102,6 +102,7 @@ private:
         add_submit_routes(routes_, state_);
         add_job_routes(routes_, state_);
         add_queue_routes(routes_, state_);
+        add_older_routes(routes_, state_);
         add_operation_routes(routes_, state_);
     }
 
