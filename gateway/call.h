@@ -27,6 +27,7 @@ struct Call {
     AccessToken who;
     Time now{};
     std::shared_ptr<const KnownQueue> queue;  // of {queue} in the path
+    std::string reason;                       // that the caller gave, for the audit log
     http::Server::Reply reply;
 
     const std::string& part(std::string_view name) const { return parts.find(name)->second; }

@@ -33,6 +33,7 @@ std::optional<std::string> reason_of(const SharedCall& call) {
         std::string text;
         reason = std::string(part.value().string(text));
     }
+    call->reason = reason;
     return reason;
 }
 

@@ -9,6 +9,7 @@
 
 #include "gateway/core/shared_topics.h"
 #include "gateway/gateway_log.h"
+#include "gateway/queue_counts.h"
 #include "gateway/routes.h"
 #include "gateway/state.h"
 #include "gateway/topic_maker.h"
@@ -113,7 +114,7 @@ private:
         if (found.route == nullptr) return reply(no_route(request, found.allowed));
         auto call = std::make_shared<Call>();
         call->now = state_.now();
-        call->reply = std::move(reply);
+        call->reply = watched(*found.route, call, std::move(reply));
         const AccessToken* token =
             is_public(found.route->pattern) ? &Access::anonymous() : token_of(request, call->now);
         if (token == nullptr) {
@@ -130,6 +131,48 @@ private:
         if (const Result<void> may = find_queue(*call, found.route->target.role); !may)
             return call->refuse(may.error());
         found.route->target.handle(call);
+    }
+
+    // Counts the answer, and notes who changed something.
+    http::Server::Reply watched(const Routes::Route& route, const std::weak_ptr<Call>& weak,
+                                http::Server::Reply reply) {
+        return [this, &route, weak, reply = std::move(reply),
+                began = std::chrono::steady_clock::now()](http::Response response) {
+            const auto took = std::chrono::steady_clock::now() - began;
+            state_.metrics.answered(route.method, route.pattern, response.status,
+                                    std::chrono::duration_cast<Duration>(took));
+            const auto call = weak.lock();
+            if (call && route.method != "GET" && route.target.role != Role::submit) note(route, *call, response.status);
+            reply(std::move(response));
+        };
+    }
+
+    void note(const Routes::Route& route, const Call& call, int status) {
+        const auto job = call.parts.find("id");
+        const AuditEntry entry{.id = state_.new_id(),
+                               .at = call.now,
+                               .who = call.who.name,
+                               .action = std::string(route.method) + " " + std::string(route.pattern),
+                               .queue = call.queue ? call.queue->name : "",
+                               .job = job == call.parts.end() ? "" : job->second,
+                               .reason = call.reason,
+                               .status = status,
+                               .gateway = state_.settings.identity};
+        log::info("action", {{"who", entry.who},
+                             {"action", entry.action},
+                             {"queue", entry.queue},
+                             {"job", entry.job},
+                             {"reason", entry.reason},
+                             {"status", status}});
+        jobqueue::ControlMessage record = audit_record(entry);
+        state_.submitter->submit({.topic = std::string(jobqueue::gateway_topic),
+                                  .key = std::move(record.key),
+                                  .value = std::move(record.value),
+                                  .headers = {}},
+                                 [](const Result<Accepted>& accepted) {
+                                     if (!accepted)
+                                         log::error("the audit log has a gap", {{"error", accepted.error().message}});
+                                 });
     }
 
     static bool is_public(std::string_view pattern) {
@@ -179,6 +222,7 @@ private:
     }
 
     void log_record(std::string_view key, std::optional<std::string_view> value, Time) override {
+        if (key.starts_with(audit_prefix)) return hear_audit(key, value);
         if (!key.starts_with(jobqueue::queue_record_prefix)) return;
         queues_changed_ = true;
         if (const Result<void> applied = state_.queues.apply(key, value); !applied) {
@@ -186,10 +230,18 @@ private:
         }
     }
 
+    void hear_audit(std::string_view key, std::optional<std::string_view> value) {
+        if (!value) return state_.audit.forget(key.substr(audit_prefix.size()));
+        Result<AuditEntry> entry = parse_audit_record(key, *value);
+        if (entry) return state_.audit.apply(std::move(*entry));
+        log::warn("a record of the audit log cannot be read", {{"key", key}, {"error", entry.error().message}});
+    }
+
     void log_read(bool caught_up) override {
         if (caught_up && !std::exchange(state_.knows_queues, true)) {
             log::info("queues are known", {{"queues", state_.queues.all().size()}});
         }
+        for (const std::string& id : state_.audit.take_expired(state_.now())) drop_audit(id);
         if (!std::exchange(queues_changed_, false)) return;
         std::vector<std::shared_ptr<const KnownQueue>> queues;
         for (const auto& [name, queue] : state_.queues.all()) queues.push_back(queue);
@@ -197,18 +249,38 @@ private:
         feeder_->retain(retention_of(state_.queues));
     }
 
+    void drop_audit(const std::string& id) {
+        state_.submitter->submit({.topic = std::string(jobqueue::gateway_topic), .key = std::string(audit_prefix) + id,
+                                  .value = std::nullopt, .headers = {}},
+                                 [](const auto&) {});  // its record is found again by the next start
+    }
+
     void looked(QueueMonitor::Looks looks) {
         const std::string trouble = looks ? "" : looks.error().message;
         if (!trouble.empty() && trouble != state_.kafka_trouble)
             log::warn("Kafka cannot be read", {{"error", trouble}});
         state_.kafka_trouble = trouble;
-        if (looks) state_.looks = std::move(*looks);
+        if (!looks) return;
+        state_.looks = std::move(*looks);
+        state_.view->ask([](JobView& view) { return view.counts(); },
+                         [this](const Result<QueueCounts>& counts) {
+                             if (counts) measure(*counts);  // what is wrong with the view is told by its feeder
+                         });
+    }
+
+    void measure(const QueueCounts& viewed) {
+        for (const auto& [name, look] : state_.looks) {
+            state_.metrics.counted(name, counts_of(state_, name, viewed), look.figures.dead_letters.value_or(0));
+        }
     }
 
     void jobs_changed(const std::vector<JobChange>& changes) override {
         for (const JobChange& change : changes) {
             state_.recent.forget(change.key.id);
             state_.watchers.changed(change.key.id);
+            if (state_.feeder.caught_up && change.job && is_finished(change.job->state)) {
+                state_.metrics.ended(*change.job);
+            }
         }
     }
     void changes_missed() override { state_.watchers.all_changed(); }
@@ -217,6 +289,7 @@ private:
             log::warn("the view of jobs cannot be kept up", {{"error", status.trouble}});
         }
         state_.feeder = status;
+        state_.metrics.fed(status);
     }
 
     GatewayState state_;

@@ -202,7 +202,9 @@ void with_job(GatewayState& state, const SharedCall& call, std::function<void(Jo
                     });
 }
 
-bool allowed(const SharedCall& call, Role role, const std::string& queue) {
+// The call is about this queue from now on.
+bool allowed(const GatewayState& state, const SharedCall& call, Role role, const std::string& queue) {
+    call->queue = state.queues.find(queue);
     if (call->may(role, queue)) return true;
     call->refuse({.code = Error::Code::unauthorized,
                   .message = "this token may not " + std::string(role_name(role)) + " " + queue});
@@ -286,13 +288,13 @@ void add_job_routes(Routes& routes, GatewayState& state) {
                {Role::view, [&state](const SharedCall& call) { answer_result(state, call); }});
     routes.add("POST", "/v1/jobs/{id}/cancel", {Role::operate, [&state](const SharedCall& call) {
                                                     with_job(state, call, [&state, call](const JobDetail& detail) {
-                                                        if (allowed(call, Role::operate, detail.job.key.queue))
+                                                        if (allowed(state, call, Role::operate, detail.job.key.queue))
                                                             cancel_job(state, call, detail.job);
                                                     });
                                                 }});
     routes.add("DELETE", "/v1/jobs/{id}", {Role::operate, [&state](const SharedCall& call) {
                                                with_job(state, call, [&state, call](const JobDetail& detail) {
-                                                   if (allowed(call, Role::operate, detail.job.key.queue))
+                                                   if (allowed(state, call, Role::operate, detail.job.key.queue))
                                                        delete_job(state, call, detail.job);
                                                });
                                            }});

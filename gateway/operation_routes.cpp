@@ -15,6 +15,19 @@ telemetry::Health health_of(const GatewayState& state) {
     return health;
 }
 
+// Newest first; entries that are about no queue are for those who may see all.
+void list_audit(const GatewayState& state, const SharedCall& call) {
+    const auto limit = call->query.number("limit", 100, 1, 1000);
+    if (!limit) return call->refuse(limit.error());
+    const std::vector<AuditEntry> entries = state.audit.list(
+        static_cast<std::size_t>(*limit), call->query.get("before"),
+        [&](const AuditEntry& entry) { return call->may(Role::admin, entry.queue.empty() ? "*" : entry.queue); });
+    std::string json = R"({"entries":[)";
+    for (const AuditEntry& entry : entries) json += (&entry == entries.data() ? "" : ",") + audit_json(entry);
+    json += "]}";
+    call->reply(http::json_response(200, std::move(json)));
+}
+
 }  // namespace
 
 void add_operation_routes(Routes& routes, GatewayState& state) {
@@ -31,6 +44,7 @@ void add_operation_routes(Routes& routes, GatewayState& state) {
                {Role::view, [&state](const SharedCall& call) {
                     call->reply({200, {{"content-type", "text/plain; version=0.0.4"}}, state.metrics.text(), {}});
                 }});
+    routes.add("GET", "/v1/audit", {Role::admin, [&state](const SharedCall& call) { list_audit(state, call); }});
     routes.add("GET", "/v1/openapi.json", {Role::view, [](const SharedCall& call) {
                                                call->reply(http::json_response(200, std::string(openapi_document())));
                                            }});

@@ -13,7 +13,9 @@
 #include <boost/asio/io_context.hpp>
 
 #include "gateway/core/access.h"
+#include "gateway/core/audit.h"
 #include "gateway/core/queue_directory.h"
+#include "gateway/gateway_metrics.h"
 #include "gateway/job_follower.h"
 #include "gateway/queue_monitor.h"
 #include "gateway/recent_jobs.h"
@@ -21,7 +23,6 @@
 #include "gateway/submit/job_submitter.h"
 #include "gateway/view/view_feeder.h"
 #include "gateway/view/view_readers.h"
-#include "src/telemetry/metrics.h"
 
 namespace drover::gateway {
 
@@ -41,7 +42,8 @@ struct GatewayState {
 
     boost::asio::io_context& io;
     const GatewaySettings settings;
-    telemetry::Metrics metrics;
+    GatewayMetrics metrics;
+    AuditBook audit;
     std::shared_ptr<const Access> access;
 
     QueueDirectory queues;

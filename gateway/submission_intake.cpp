@@ -81,6 +81,7 @@ void send_order(GatewayState& state, const KnownQueue& queue, JobOrder order, Ti
                     .headers = std::move(order.headers)};
     state.submitter->submit(std::move(record), [&state, job = std::move(job),
                                                 done = std::move(done)](const Result<Accepted>& accepted) mutable {
+        state.metrics.submitted(job.key.queue, accepted.has_value());
         if (accepted) state.recent.add(std::move(job), state.now());
         done(accepted);
     });

@@ -1,0 +1,81 @@
+#include "gateway/gateway_metrics.h"
+
+#include <array>
+#include <utility>
+
+namespace drover::gateway {
+namespace {
+
+double seconds(Duration time) { return std::chrono::duration<double>(time).count(); }
+
+std::int64_t count_of(const StateCounts& counts, JobState state) {
+    const auto found = counts.find(state);
+    return found == counts.end() ? 0 : found->second;
+}
+
+}  // namespace
+
+void GatewayMetrics::answered(std::string_view method, std::string_view route, int status, Duration took) {
+    const telemetry::Labels labels{{"method", std::string(method)}, {"route", std::string(route)}};
+    telemetry::Labels with_status = labels;
+    with_status["status"] = std::to_string(status);
+    metrics_.counter("drover_gateway_requests_total", "Requests by route and status", with_status).add();
+    metrics_.histogram("drover_gateway_request_duration_seconds", "From a request's last byte to its answer", labels)
+        .observe(seconds(took));
+}
+
+void GatewayMetrics::submitted(const std::string& queue, bool accepted) {
+    metrics_
+        .counter("drover_gateway_submitted_total", "Jobs by queue and outcome",
+                 {{"queue", queue}, {"outcome", accepted ? "accepted" : "refused"}})
+        .add();
+}
+
+void GatewayMetrics::ended(const Job& job) {
+    const std::string state(state_name(job.state));
+    metrics_
+        .counter("bull_jobs_total", "Jobs that have ended (an older name)",
+                 {{"queue", job.key.queue}, {"status", state}})
+        .add();
+    if (job.state != JobState::completed || !job.busy) return;
+    metrics_
+        .histogram("bull_job_duration_seconds", "How long workers had jobs that completed (an older name)",
+                   {{"queue", job.key.queue}, {"job", job.type}})
+        .observe(seconds(*job.busy));
+}
+
+void GatewayMetrics::counted(const std::string& queue, const StateCounts& counts, std::int64_t dead) {
+    for (const JobState state : visible_states) {
+        const std::string name(state_name(state));
+        const auto count = static_cast<double>(count_of(counts, state));
+        metrics_.gauge("drover_gateway_jobs", "Jobs by queue and state", {{"queue", queue}, {"state", name}})
+            .set(count);
+    }
+    metrics_.gauge("drover_gateway_dead_letters", "Records in the queue's dead-letter topic", {{"queue", queue}})
+        .set(static_cast<double>(dead));
+    const std::array<std::pair<const char*, std::int64_t>, 5> depths{
+        {{"waiting", count_of(counts, JobState::waiting)},
+         {"active", count_of(counts, JobState::active)},
+         {"completed", count_of(counts, JobState::completed)},
+         {"failed", count_of(counts, JobState::failed)},
+         {"delayed", count_of(counts, JobState::delayed) + count_of(counts, JobState::retrying)}}};
+    for (const auto& [status, count] : depths) {
+        metrics_
+            .gauge("bull_queue_depth", "Jobs by queue and state (an older name)",
+                   {{"queue", queue}, {"status", status}})
+            .set(static_cast<double>(count));
+    }
+}
+
+void GatewayMetrics::fed(const FeederStatus& status) {
+    metrics_.gauge("drover_gateway_view_up", "1: the view of jobs is kept up").set(status.trouble.empty() ? 1 : 0);
+    metrics_.gauge("drover_gateway_view_leads", "1: this gateway feeds the view").set(status.leads ? 1 : 0);
+    metrics_.gauge("drover_gateway_view_behind_seconds", "How old the last event was when the view had it")
+        .set(seconds(status.behind));
+    metrics_.gauge("drover_gateway_view_events", "Events that went into the view since the start")
+        .set(static_cast<double>(status.applied));
+    metrics_.gauge("drover_gateway_view_skipped_events", "Events that could not be read, since the start")
+        .set(static_cast<double>(status.skipped));
+}
+
+}  // namespace drover::gateway

@@ -1,0 +1,193 @@
+"""Jobs that are submitted over HTTP, and followed."""
+
+import threading
+import uuid
+
+import pytest
+from conftest import is_time
+from gateway_client import ENDED
+
+from local_run import journal
+from processes import wait_until
+
+
+def test_a_job_is_accepted_done_and_its_result_is_there_C1_C2(stack):
+    answer = stack.gateway.ask("POST", "/v1/queues/jobs/jobs",
+                               {"type": "greet", "payload": {"answer": '{"hello": 1}'}, "labels": {"user": "7"}},
+                               {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})
+    assert answer.status == 202 and answer.json["state"] == "waiting"
+    job = answer.json["id"]
+    assert uuid.UUID(job).version == 7 and answer.headers["location"] == f"/v1/jobs/{job}"
+    done = stack.gateway.job(job)
+    assert done["state"] == "completed" and done["attempt"] == 1 and done["queue"] == "default.jobs"
+    assert done["type"] == "greet" and done["labels"] == {"user": "7"} and done["result"] == {"hello": 1}
+    assert all(is_time(done[name]) for name in ("submittedAt", "finishedAt", "since", "updatedAt"))
+    assert stack.gateway.get(f"/v1/jobs/{job}/result") == {"hello": 1}
+    headers = next(entry["headers"] for entry in journal(stack.folder) if entry["headers"]["drover-job-id"] == job)
+    assert headers["drover-type"] == "greet" and headers["traceparent"].startswith("00-4bf92f3577b34da6a3ce929d0e0e4736")
+
+
+def test_a_job_is_known_as_soon_as_it_is_accepted_C2(stack):
+    for _ in range(20):
+        job = stack.gateway.submit("slow", {})
+        assert stack.gateway.job(job, wait=None)["state"] in {"waiting", "active", "completed"}
+
+
+def test_its_history_tells_every_attempt_with_time_pod_and_cause_C3(stack):
+    job = stack.gateway.submit("jobs", {"status": 503, "error": "NoRoom"})
+    failed = stack.gateway.job(job)
+    assert failed["state"] == "failed" and failed["attempt"] == 3 and failed["error"]["class"] == "NoRoom"
+    history = wait_until(lambda: (found := stack.gateway.get(f"/v1/jobs/{job}/history")["history"])
+                         and found[-1]["event"] == "failed" and found, "its end")
+    told = [(entry["event"], entry["attempt"]) for entry in history if entry["event"] in {"retrying", "failed"}]
+    assert told == [("retrying", 1), ("retrying", 2), ("failed", 3)]
+    assert all(is_time(entry["at"]) for entry in history)
+    assert all(entry["pod"] and entry["error"]["status"] == 503 for entry in history if entry["event"] == "retrying")
+
+
+def test_a_batch_is_taken_whole_or_not_at_all_C1(stack):
+    path = "/v1/queues/jobs/jobs:batch"
+    answer = stack.gateway.ask("POST", path, [{"payload": {"n": n}} for n in range(100)])
+    assert answer.status == 202 and len({job["id"] for job in answer.json["jobs"]}) == 100
+    for job in answer.json["jobs"][::33]:
+        assert stack.gateway.job(job["id"])["state"] == "completed"
+    before = len(journal(stack.folder))
+    wrong = stack.gateway.ask("POST", path, [{"payload": 1}, {"payload": 1, "prioritty": "high"}, {}])
+    assert wrong.status == 400
+    assert "[1]: prioritty is not a field" in wrong.json["detail"] and "[2]: payload is missing" in wrong.json["detail"]
+    assert stack.gateway.ask("POST", path, [{"payload": 1}] * 1001).status == 413
+    assert stack.gateway.ask("POST", path, []).json == {"jobs": []}
+    last = stack.gateway.submit("jobs", {})  # what had been taken before it would have run by now
+    assert stack.gateway.job(last)["state"] == "completed" and len(journal(stack.folder)) == before + 1
+
+
+@pytest.mark.parametrize("body, status, detail", [
+    ("", 400, "the body"), ("[]", 400, "JSON object"), ("{", 400, "the body"), (b"\xff", 400, "the body"),
+    ({}, 400, "payload is missing"), ({"payload": 1, "priority": "urgent"}, 400, "priority must be"),
+    ({"payload": 1, "maxAttempts": 0}, 400, "maxAttempts"), ({"payload": 1, "delay": "soon"}, 400, "delay"),
+    ({"payload": 1, "runAt": "tomorrow"}, 400, "runAt"), ({"payload": 1, "delay": "1s", "runAt": "2027-01-01T00:00:00Z"}, 400, "delay"),
+    ({"payload": 1, "deadline": "2020-01-01T00:00:00Z"}, 400, "deadline"), ({"payload": 1, "labels": {"a": 1}}, 400, "labels"),
+    ({"payload": 1, "callback": "file:///etc/passwd"}, 400, "callback"), ({"payload": "x" * 131072}, 413, "131072"),
+    ({"payload": {"to": 7}, "type": "checked"}, 400, "payload.to"), ({"payload": {}, "type": "checked"}, 400, "to"),
+    ("[" * 100_000, 400, "the body"), ('{"payload": 1e999}', 400, ""),
+])
+def test_what_is_wrong_is_named_C1(stack, body, status, detail):
+    answer = stack.gateway.ask("POST", "/v1/queues/jobs/jobs", body)
+    assert answer.status == status, answer.body
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json["status"] == status and detail in answer.json["detail"]
+
+
+def test_a_payload_arrives_as_it_was_written_C1(stack):
+    body = '{"payload": {"n":  12345678901234567890.10, "until": "' + str(stack.folder) + '", "é": "\\u0000"}}'
+    answer = stack.gateway.ask("POST", "/v1/queues/jobs/jobs", body)
+    assert stack.gateway.job(answer.json["id"])["state"] == "completed"
+    seen = [entry["payload"] for entry in journal(stack.folder) if entry["headers"]["drover-job-id"] == answer.json["id"]]
+    assert seen == [body[len('{"payload": '):-1]]
+
+
+def test_unknown_things_are_problems_C2(stack):
+    for method, path, status in [("GET", "/v1/jobs/nobody", 404), ("GET", "/v1/queues/none", 404), ("GET", "/v2", 404),
+                                 ("POST", "/v1/queues/none/jobs", 404), ("DELETE", "/v1/queues", 405),
+                                 ("GET", "/v1/jobs/x?wait=soon", 400), ("GET", "/v1/queues/jobs/jobs?state=lost", 400),
+                                 ("GET", "/v1/queues/jobs/jobs?limit=0", 400), ("GET", "/v1/queues/jobs/jobs?cursor=%00", 400)]:
+        answer = stack.gateway.ask(method, path)
+        assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json"), (path, answer.body)
+    assert stack.gateway.ask("DELETE", "/v1/queues").headers["allow"] == "GET"
+
+
+def test_events_are_streamed_until_the_end_C2(stack):
+    gate = stack.folder / "gate-of-events"
+    job = stack.gateway.submit("slow", {"until": str(gate)})
+    seen = []
+    for event, state in stack.gateway.events(job):
+        assert event == "state" and state["id"] == job
+        seen.append(state["state"])
+        gate.touch()
+    assert seen[0] != "completed" and seen[-1] == "completed"
+
+
+def test_a_long_poll_ends_with_the_job_C2(stack):
+    gate = stack.folder / "gate-of-polls"
+    job = stack.gateway.submit("slow", {"until": str(gate)})
+    assert stack.gateway.job(job, wait="1s")["state"] not in ENDED
+    answers = []
+    waiter = threading.Thread(target=lambda: answers.append(stack.gateway.job(job)))
+    waiter.start()
+    gate.touch()
+    waiter.join()
+    assert answers[0]["state"] == "completed"
+
+
+def test_a_running_and_a_waiting_job_can_be_cancelled_C6(stack):
+    gate, here = stack.folder / "gate-of-cancels", stack.folder / "cancelled-one-runs"
+    running = stack.gateway.submit("slow", {"until": str(gate), "touch": str(here)})
+    wait_until(here.exists, "the job at its worker")
+    waiting = stack.gateway.submit("slow", {"never": "run"})
+    for job in (waiting, running):
+        answer = stack.gateway.ask("POST", f"/v1/jobs/{job}/cancel", {"reason": "not wanted"})
+        assert (answer.status, answer.json) == (202, {"id": job, "state": "cancelling"})
+    assert stack.gateway.job(running)["state"] == "cancelled"
+    gate.touch()
+    assert stack.gateway.job(waiting)["state"] == "cancelled"
+    assert '{"never": "run"}' not in [entry["payload"] for entry in journal(stack.folder)]
+    assert stack.gateway.ask("POST", f"/v1/jobs/{waiting}/cancel").status == 409
+
+
+def test_a_job_that_has_ended_can_be_deleted_C6(stack):
+    job = stack.gateway.submit("jobs", {})
+    stack.gateway.job(job)
+    assert stack.gateway.ask("DELETE", f"/v1/jobs/{job}").status == 204
+    wait_until(lambda: stack.gateway.ask("GET", f"/v1/jobs/{job}").status == 404, "a job that is forgotten")
+
+
+def test_a_queue_is_paused_and_resumed_C6(stack):
+    answer = stack.gateway.ask("POST", "/v1/queues/slow/pause", {"reason": "upgrade"})
+    assert (answer.status, answer.json) == (200, {"queue": "default.slow", "paused": True})
+    wait_until(lambda: stack.gateway.get("/v1/queues/slow")["paused"], "a queue that is paused")
+    pause = stack.gateway.get("/v1/queues/slow")["pauses"][0]
+    assert (pause["source"], pause["by"], pause["reason"]) == ("gateway", "anonymous", "upgrade")
+    job = stack.gateway.submit("slow", {})
+    assert stack.gateway.job(job, wait="2s")["state"] == "waiting"
+    assert stack.gateway.ask("POST", "/v1/queues/slow/resume").json["paused"] is False
+    assert stack.gateway.job(job)["state"] == "completed"
+
+
+def test_jobs_are_listed_by_state_type_label_error_and_text_C5(stack):
+    tag = uuid.uuid4().hex
+    fine = [stack.gateway.submit("jobs", {}, type=f"t-{tag}", labels={"batch": tag}) for _ in range(5)]
+    bad = stack.gateway.submit("jobs", {"status": 422, "error": f"E{tag}"}, type=f"t-{tag}", labels={"batch": tag})
+    for job in [*fine, bad]:
+        assert stack.gateway.job(job)["state"] in ENDED
+
+    def listed(query):
+        return [job["id"] for job in stack.gateway.get(f"/v1/queues/jobs/jobs?{query}")["jobs"]]
+    assert listed(f"label=batch={tag}") == [bad, *reversed(fine)]
+    assert listed(f"type=t-{tag}&state=completed") == list(reversed(fine))
+    assert listed(f"error=E{tag}") == listed(f"text={tag[:20]}&state=failed") == [bad]
+    assert listed(f"text={tag}&before=2020-01-01T00:00:00Z") == []
+    pages, cursor = [], ""
+    while True:
+        page = stack.gateway.get(f"/v1/queues/jobs/jobs?label=batch={tag}&limit=2&cursor={cursor}")
+        pages.append([job["id"] for job in page["jobs"]])
+        if not (cursor := page.get("cursor")):
+            break
+    assert [job for page in pages for job in page] == [bad, *reversed(fine)]
+
+
+def test_counts_are_those_of_kafka_and_the_view_C4(stack):
+    before = stack.gateway.get("/v1/queues/slow")
+    gate, here = stack.folder / "gate-of-counts", stack.folder / "counted-one-runs"
+    jobs = [stack.gateway.submit("slow", {"until": str(gate), "touch": str(here)}) for _ in range(6)]
+    wait_until(here.exists, "a job at its worker")
+    wait_until(lambda: (counts := stack.gateway.get("/v1/queues/slow")["counts"])["active"] == 1
+               and counts["waiting"] == 5, "one active and five waiting")
+    gate.touch()
+    for job in jobs:
+        assert stack.gateway.job(job)["state"] == "completed"
+    after = wait_until(lambda: (found := stack.gateway.get("/v1/queues/slow"))["lag"] == 0 and found, "no lag")
+    assert after["counts"]["completed"] == before["counts"]["completed"] + 6
+    assert after["counts"]["waiting"] == after["counts"]["active"] == 0
+    assert after["figures"]["completed"] >= 6 and after["figures"]["run"]["p99"] > 0
+    summary = stack.gateway.get("/v1/queues")["summary"]
+    assert summary["queues"] == 2 and summary["counts"]["completed"] >= after["counts"]["completed"]
