@@ -7,6 +7,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "src/http/server_connection.h"
@@ -21,10 +22,28 @@ using boost::system::error_code;
 // Without a free descriptor a connection can be neither taken nor refused; it waits.
 constexpr std::chrono::milliseconds accept_pause{100};
 
+// TLS 1.2 at least.
+Result<std::shared_ptr<Transport::Context>> make_context(const ServerTls& tls) {
+    auto context = std::make_shared<Transport::Context>(asio::ssl::context::tls_server);
+    error_code ec;
+    context->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
+                             asio::ssl::context::no_tlsv1_1 | asio::ssl::context::no_compression,
+                         ec);
+    if (!ec) context->use_certificate_chain(asio::buffer(tls.certificate), ec);
+    if (ec) return failure(Error::Code::invalid, "the certificate is no good: " + ec.message());
+    context->use_private_key(asio::buffer(tls.key), asio::ssl::context::pem, ec);
+    if (ec || SSL_CTX_check_private_key(context->native_handle()) != 1) {
+        return failure(Error::Code::invalid, "the key is no good, or not the certificate's: " + ec.message());
+    }
+    return context;
+}
+
 class BeastServer final : public Server, private ServerConnection::Owner {
 public:
-    BeastServer(tcp::acceptor acceptor, const ServerOptions& options, Handler handler)
+    BeastServer(tcp::acceptor acceptor, const ServerOptions& options, std::shared_ptr<Transport::Context> context,
+                Handler handler)
         : acceptor_(std::move(acceptor)),
+          context_(std::move(context)),
           timer_(acceptor_.get_executor()),
           options_(options),
           handler_(std::move(handler)),
@@ -39,6 +58,13 @@ public:
     }
 
     std::uint16_t port() const override { return port_; }
+    Result<void> set_tls(const ServerTls& tls) override {
+        if (!context_) return failure(Error::Code::invalid, "this port has no TLS");
+        auto context = make_context(tls);
+        if (!context) return tl::unexpected(context.error());
+        context_ = std::move(*context);
+        return {};
+    }
     void set_max_body_bytes(std::size_t most) override { options_.max_body_bytes = most; }
 
     void stop(std::function<void()> stopped) override {
@@ -91,7 +117,8 @@ private:
     void take(tcp::socket socket) {
         if (connections_.size() >= options_.max_connections) return;  // its destructor closes it
         ServerConnection::Owner& owner = *this;
-        const auto connection = std::make_shared<ServerConnection>(std::move(socket), options_, owner);
+        const auto connection =
+            std::make_shared<ServerConnection>(Transport(std::move(socket), context_), options_, owner);
         connections_.insert(connection);
         connection->start();
     }
@@ -111,6 +138,7 @@ private:
     }
 
     tcp::acceptor acceptor_;
+    std::shared_ptr<Transport::Context> context_;  // of new connections; null: plain
     asio::steady_timer timer_;
     ServerOptions options_;
     const Handler handler_;
@@ -136,6 +164,12 @@ Result<std::unique_ptr<Server>> Server::listen(asio::any_io_executor executor, c
     const auto address = asio::ip::make_address(options.address, ec);
     if (ec) return failure(Error::Code::invalid, "'" + options.address + "' is not an IP address to listen at");
 
+    std::shared_ptr<Transport::Context> context;
+    if (options.tls) {
+        auto made = make_context(*options.tls);
+        if (!made) return tl::unexpected(made.error());
+        context = std::move(*made);
+    }
     tcp::acceptor acceptor(executor);
     const tcp::endpoint endpoint(address, options.port);
     acceptor.open(endpoint.protocol(), ec);
@@ -144,7 +178,7 @@ Result<std::unique_ptr<Server>> Server::listen(asio::any_io_executor executor, c
     if (!ec) acceptor.bind(endpoint, ec);
     if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
     if (ec) return failure(Error::Code::unavailable, "cannot listen at " + where + ": " + ec.message());
-    return std::make_unique<BeastServer>(std::move(acceptor), options, std::move(handler));
+    return std::make_unique<BeastServer>(std::move(acceptor), options, std::move(context), std::move(handler));
 }
 
 }  // namespace drover::http

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,9 +58,16 @@ Response json_response(int status, std::string body);
 // RFC 9457 application/problem+json.
 Response problem(int status, std::string_view title, std::string_view detail);
 
+// PEM texts: a certificate with its chain, and its key.
+struct ServerTls {
+    std::string certificate, key;
+    bool operator==(const ServerTls&) const = default;
+};
+
 struct ServerOptions {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;                          // 0: any, see Server::port()
+    std::optional<ServerTls> tls;                    // nothing: plain HTTP
     std::size_t max_body_bytes = 1024 * 1024;        // more gets a 413 problem
     std::size_t max_head_bytes = 32 * 1024;          // more gets a 431
     std::size_t max_connections = 1024;              // more are closed at once
@@ -76,13 +84,16 @@ public:
     using Reply = std::function<void(Response)>;
     using Handler = std::function<void(Request, Reply)>;
 
-    // Listens at once. An `unavailable` Error names the address that is taken.
+    // Listens at once. An `unavailable` Error names the address that is taken; `invalid`: the certificate is no good.
     static Result<std::unique_ptr<Server>> listen(boost::asio::any_io_executor executor, const ServerOptions& options,
                                                   Handler handler);
     virtual ~Server() = default;
 
     virtual std::uint16_t port() const = 0;
     // For the requests that begin from now on.
+    // For the connections that begin from now on; those that there are keep theirs. Only where it has TLS. `invalid`:
+    // it goes on with what it had.
+    virtual Result<void> set_tls(const ServerTls& tls) = 0;
     virtual void set_max_body_bytes(std::size_t most) = 0;
     // Once. Takes no more connections or requests; those being answered are finished. `stopped` is called when none is
     // left.

@@ -114,20 +114,26 @@ private:
     std::weak_ptr<ServerConnection> connection_;
 };
 
-ServerConnection::ServerConnection(asio::ip::tcp::socket socket, const ServerOptions& options, Owner& owner)
-    : socket_(std::move(socket)), timer_(socket_.get_executor()), options_(options), owner_(&owner) {}
+ServerConnection::ServerConnection(Transport transport, const ServerOptions& options, Owner& owner)
+    : transport_(std::move(transport)), timer_(transport_.get_executor()), options_(options), owner_(&owner) {}
 
 void ServerConnection::start() {
     error_code ec;
-    socket_.set_option(asio::ip::tcp::no_delay(true), ec);
-    if (!ec) socket_.non_blocking(true, ec);
+    transport_.socket().set_option(asio::ip::tcp::no_delay(true), ec);
+    if (!ec) transport_.socket().non_blocking(true, ec);
     if (ec) return end();  // it has gone again already
-    await_request();
+    if (!transport_.is_tls()) return await_request();
+    expire_after(options_.read_timeout);
+    transport_.async_handshake([self = shared_from_this()](const error_code& failed) {
+        if (self->state_ != State::handshake) return;
+        if (failed) return self->end();
+        self->await_request();
+    });
 }
 
 void ServerConnection::finish() {
     finishing_ = true;
-    if (state_ == State::waiting || state_ == State::reading) end();
+    if (state_ == State::handshake || state_ == State::waiting || state_ == State::reading) end();
     if (state_ == State::streaming) lose_stream();
 }
 
@@ -137,7 +143,7 @@ void ServerConnection::close() {
     gone_ = nullptr;
     timer_.cancel();
     error_code ignored;  // closing is all there is to do, and what it reports changes nothing
-    socket_.close(ignored);
+    transport_.socket().close(ignored);
 }
 
 void ServerConnection::end() {
@@ -168,7 +174,7 @@ void ServerConnection::begin_request() {
 }
 
 void ServerConnection::read() {
-    socket_.async_read_some(
+    transport_.async_read_some(
         buffer_.prepare(read_bytes),
         [self = shared_from_this()](const error_code& ec, std::size_t size) { self->on_read(ec, size); });
 }
@@ -193,7 +199,7 @@ void ServerConnection::take_bytes() {
         if (!head_seen_ && parser_->is_header_done() && (fed == Fed::more || fed == Fed::head || fed == Fed::done)) {
             head_seen_ = true;
             on_head();
-            if (state_ != State::reading) return;
+            if (state_ != State::reading || says_go_on_) return;
         }
         switch (fed) {
             case Fed::more: return read();
@@ -225,12 +231,21 @@ void ServerConnection::on_head() {
     }
     if (message.version() >= 11 && buffer_.size() == 0 && !parser_->is_done() &&
         beast::iequals(message[field::expect], "100-continue")) {
-        static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-        error_code ec;
-        const std::size_t written = socket_.write_some(asio::buffer(go_on.data(), go_on.size()), ec);
-        // There is room for so little, or the client does not read at all.
-        if (ec || written < go_on.size()) end();
+        say_go_on();
     }
+}
+
+// Nothing else is written, nor the body read, before that is out.
+void ServerConnection::say_go_on() {
+    static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    says_go_on_ = true;
+    asio::async_write(transport_, asio::buffer(go_on.data(), go_on.size()),
+                      [self = shared_from_this()](const error_code& ec, std::size_t) {
+                          self->says_go_on_ = false;
+                          if (self->state_ != State::reading) return;
+                          if (ec) return self->end();
+                          self->take_bytes();
+                      });
 }
 
 void ServerConnection::on_request() {
@@ -266,7 +281,7 @@ void ServerConnection::watch(std::function<void()> gone) {
 
 void ServerConnection::await_sign() {
     if (std::exchange(awaits_sign_, true)) return;
-    socket_.async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this()](const error_code&) {
+    transport_.socket().async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this()](const error_code&) {
         self->awaits_sign_ = false;
         self->on_sign();
     });
@@ -276,7 +291,7 @@ void ServerConnection::on_sign() {
     if ((state_ != State::handling && state_ != State::streaming) || !gone_) return;
     char next = 0;
     error_code ec;
-    socket_.receive(asio::buffer(&next, 1), asio::ip::tcp::socket::message_peek, ec);
+    transport_.socket().receive(asio::buffer(&next, 1), asio::ip::tcp::socket::message_peek, ec);
     if (!ec) return;  // a further request, and what follows it cannot be seen
     if (ec == asio::error::would_block) return await_sign();
     if (state_ == State::streaming) return lose_stream();
@@ -300,7 +315,7 @@ void ServerConnection::respond(Response response, bool keep_alive) {
     const std::array<asio::const_buffer, 2> buffers = {
         asio::buffer(response_head_), asio::buffer(response_.body.data(), has_body ? response_.body.size() : 0)};
     expire_after(options_.read_timeout);
-    asio::async_write(socket_, buffers, [self = shared_from_this(), keep_alive](const error_code& ec, std::size_t) {
+    asio::async_write(transport_, buffers, [self = shared_from_this(), keep_alive](const error_code& ec, std::size_t) {
         self->on_written(ec, keep_alive);
     });
 }
@@ -335,14 +350,15 @@ bool ServerConnection::write_piece(std::string piece) {
 void ServerConnection::write_pieces() {
     sending_ = std::exchange(unsent_, {});
     expire_after(options_.read_timeout);
-    asio::async_write(socket_, asio::buffer(sending_), [self = shared_from_this()](const error_code& ec, std::size_t) {
-        if (self->state_ != State::streaming) return;
-        self->sending_.clear();
-        self->timer_.cancel();
-        if (ec) return self->lose_stream();
-        if (!self->unsent_.empty()) return self->write_pieces();
-        if (self->stream_ended_) self->linger();
-    });
+    asio::async_write(transport_, asio::buffer(sending_),
+                      [self = shared_from_this()](const error_code& ec, std::size_t) {
+                          if (self->state_ != State::streaming) return;
+                          self->sending_.clear();
+                          self->timer_.cancel();
+                          if (ec) return self->lose_stream();
+                          if (!self->unsent_.empty()) return self->write_pieces();
+                          if (self->stream_ended_) self->linger();
+                      });
 }
 
 void ServerConnection::end_stream() {
@@ -360,10 +376,15 @@ void ServerConnection::lose_stream() {
 // Closing with bytes unread would reset the connection, and the client might never see the answer.
 void ServerConnection::linger() {
     state_ = State::lingering;
-    error_code ec;
-    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
-    if (ec) return end();
     expire_after(linger_limit);
+    if (transport_.is_tls()) {
+        return transport_.async_shutdown([self = shared_from_this()](const error_code&) {
+            if (self->state_ == State::lingering) self->end();
+        });
+    }
+    error_code ec;
+    transport_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ec);
+    if (ec) return end();
     read();
 }
 
@@ -378,6 +399,7 @@ void ServerConnection::expire_after(std::chrono::milliseconds limit) {
 void ServerConnection::on_expired() {
     switch (state_) {
         case State::reading: return refuse(408, "Request Timeout", "the request did not come in time");
+        case State::handshake:
         case State::waiting:
         case State::writing:
         case State::lingering: return end();

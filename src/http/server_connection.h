@@ -1,5 +1,6 @@
 // One client of a Server: its requests one after the other. Room: http.
 //
+//   handshake (TLS) → waiting
 //   waiting → reading → handling → writing → waiting …
 //                                  writing → streaming → lingering → closed
 //      any of them, on an error → writing the problem → lingering → closed
@@ -23,6 +24,7 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include "src/http/server.h"
+#include "src/http/transport.h"
 
 namespace drover::http {
 
@@ -38,7 +40,7 @@ public:
         ~Owner() = default;
     };
 
-    ServerConnection(boost::asio::ip::tcp::socket socket, const ServerOptions& options, Owner& owner);
+    ServerConnection(Transport transport, const ServerOptions& options, Owner& owner);
 
     void start();
     // Ends after the answer that is under way; at once when there is none.
@@ -47,7 +49,7 @@ public:
     void close();
 
 private:
-    enum class State { waiting, reading, handling, writing, streaming, lingering, closed };
+    enum class State { handshake, waiting, reading, handling, writing, streaming, lingering, closed };
     using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
     class ReplyOnce;
     class Stream;
@@ -58,6 +60,7 @@ private:
     void on_read(const boost::system::error_code& ec, std::size_t size);
     void take_bytes();
     void on_head();
+    void say_go_on();
     void on_request();
     void respond(Response response, bool keep_alive);
     void watch(std::function<void()> gone);
@@ -75,12 +78,13 @@ private:
     void on_expired();
     void end();
 
-    boost::asio::ip::tcp::socket socket_;
+    Transport transport_;
     boost::asio::steady_timer timer_;
     const ServerOptions& options_;
     Owner* owner_;
-    State state_ = State::waiting;
+    State state_ = State::handshake;
     bool finishing_ = false;
+    bool says_go_on_ = false;  // the 100 Continue is on its way
 
     boost::beast::flat_buffer buffer_;
     std::optional<Parser> parser_;

@@ -11,10 +11,12 @@ namespace {
 
 constexpr const char* script = R"(set -e
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca.key -out ca.pem -subj "/CN=test CA"
+host=localhost
 for name in server client; do
   openssl req -newkey rsa:2048 -nodes -keyout $name.key -out $name.csr -subj "/CN=$name"
-  echo "subjectAltName=DNS:localhost" > $name.ext
+  echo "subjectAltName=DNS:$host" > $name.ext
   openssl x509 -req -in $name.csr -days 2 -CA ca.pem -CAkey ca.key -CAcreateserial -extfile $name.ext -out $name.pem
+  host=client.test
 done)";
 
 std::string read(const std::filesystem::path& path) {
