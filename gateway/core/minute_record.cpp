@@ -53,7 +53,7 @@ std::optional<Time> ready_at(std::span<const Transition> run, const JobRecord& r
         const bool waits = transition.event == JobEvent::submitted || transition.event == JobEvent::waiting;
         if (waits && (!ready || transition.at < *ready)) ready = transition.at;
     }
-    if (!ready && run.front().run == 0) ready = record.job.submitted_at;
+    if (!ready && run.front().run == 0) ready = record.trail.submitted_at;
     return ready;
 }
 

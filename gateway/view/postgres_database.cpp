@@ -111,8 +111,8 @@ public:
     }
 
     Result<void> empty_tables(std::span<const std::string_view> tables) override {
-        std::string sql = "TRUNCATE ";
-        for (const std::string_view table : tables) sql.append(&table == tables.data() ? "" : ", ").append(table);
+        std::string sql;
+        for (const std::string_view table : tables) sql.append(sql.empty() ? "TRUNCATE " : ", ").append(table);
         return define(sql);
     }
 

@@ -16,16 +16,12 @@ inline Time at(std::int64_t millis) { return time_from_millis(1'790'000'000'000 
 // An event as a sidecar or gateway writes it, read back as the view reads it.
 class ToldEvent {
 public:
-    explicit ToldEvent(const jobqueue::LifecycleEvent& event) {
-        jobqueue::write_lifecycle_event(event, 64 * 1024, json_);
-    }
+    ToldEvent(const jobqueue::LifecycleEvent& event) { jobqueue::write_lifecycle_event(event, 64 * 1024, json_); }
+
+    const std::string& json() const { return json_; }
 
     // Valid as long as this is.
-    jobqueue::LifecycleEvent read() const {
-        const auto event = jobqueue::parse_lifecycle_event(json_, storage_);
-        RC_ASSERT(event.has_value());
-        return *event;
-    }
+    jobqueue::LifecycleEvent read() const { return jobqueue::parse_lifecycle_event(json_, storage_).value(); }
 
 private:
     std::string json_;
