@@ -28,6 +28,8 @@ void add_gateway_command(CLI::App& app, Chosen& chosen) {
     const auto folder = std::make_shared<std::string>();
     const auto data = std::make_shared<std::string>("drover-gateway");
     const auto tokens = std::make_shared<std::string>();
+    const auto certificate = std::make_shared<std::string>();
+    const auto key = std::make_shared<std::string>();
     command->add_option("--address", settings->address, "Where to listen")->capture_default_str();
     command->add_option("--port", settings->port, "Where to listen; 0 is any free one")->capture_default_str();
     command->add_option("--kafka", *kafka, "HOST:PORT of Kafka")->required()->envname("DROVER_KAFKA");
@@ -39,9 +41,11 @@ void add_gateway_command(CLI::App& app, Chosen& chosen) {
     command->add_option("--namespace", settings->default_namespace, "Of queues that are named without one")
         ->capture_default_str();
     command->add_option("--tokens", *tokens, "File with the tokens that may do something (default: everybody may)");
+    command->add_option("--tls-cert", *certificate, "Its certificate and chain, a PEM file (default: plain HTTP)");
+    command->add_option("--tls-key", *key, "The certificate's key, a PEM file");
     command->add_option("--identity", settings->identity, "Who this is, in the audit log")->envname("POD_NAME");
-    command->callback([&chosen, settings, kafka, folder, data, tokens] {
-        chosen = [settings, kafka, folder, data, tokens] {
+    command->callback([&chosen, settings, kafka, folder, data, tokens, certificate, key] {
+        chosen = [settings, kafka, folder, data, tokens, certificate, key] {
             if (!folder->empty()) {
                 Result<kafka::Settings> read = kafka_settings_in(*folder);
                 if (!read) {
@@ -53,6 +57,8 @@ void add_gateway_command(CLI::App& app, Chosen& chosen) {
             settings->kafka["bootstrap.servers"] = *kafka;
             settings->data = *data;
             settings->tokens = *tokens;
+            settings->tls_certificate = *certificate;
+            settings->tls_key = *key;
             if (settings->identity.empty()) settings->identity = host_name();
             return gateway::run_gateway(*settings);
         };

@@ -1,13 +1,10 @@
 #include "gateway/gateway.h"
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <thread>
 
-#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
-#include "gateway/core/shared_topics.h"
+#include "gateway/followed_file.h"
 #include "gateway/gateway_log.h"
 #include "gateway/queue_counts.h"
 #include "gateway/routes.h"
@@ -22,15 +19,10 @@ namespace {
 
 constexpr std::size_t largest_request = 16 * 1024 * 1024;
 constexpr std::size_t most_connections = 16 * 1024;
+constexpr auto files_interval = std::chrono::seconds(2);
 
-Result<Access> read_access(const std::filesystem::path& file) {
-    if (file.empty()) return Access::open();
-    std::ifstream stream(file, std::ios::binary);
-    std::ostringstream text;
-    if (!stream || !(text << stream.rdbuf())) {
-        return failure(Error::Code::invalid, "cannot read the tokens in " + file.string());
-    }
-    Access::Parsed parsed = Access::parse(text.str(), file.string());
+Result<Access> parsed_access(const std::string& text, const std::filesystem::path& file) {
+    Access::Parsed parsed = Access::parse(text, file.string());
     if (parsed.problems.empty()) return std::move(parsed.access);
     std::string problems;
     for (const jobqueue::Problem& each : parsed.problems) {
@@ -61,9 +53,17 @@ public:
     }
 
     Result<void> begin() {
-        Result<Access> access = read_access(state_.settings.tokens);
-        if (!access) return tl::unexpected(access.error());
-        state_.access = std::make_shared<const Access>(std::move(*access));
+        state_.access = std::make_shared<const Access>(Access::open());
+        if (!state_.settings.tokens.empty()) tokens_.emplace(state_.settings.tokens);
+        if (state_.settings.tls_certificate.empty() != state_.settings.tls_key.empty()) {
+            return failure(Error::Code::invalid, "a certificate needs its key, and a key its certificate");
+        }
+        if (!state_.settings.tls_certificate.empty()) {
+            certificate_.emplace(state_.settings.tls_certificate);
+            key_.emplace(state_.settings.tls_key);
+        }
+        if (Result<void> read = read_tokens(); !read) return read;
+        if (Result<bool> read = read_certificate(); !read) return tl::unexpected(read.error());
         std::error_code made;
         std::filesystem::create_directories(state_.settings.data, made);
         if (made) {
@@ -79,6 +79,7 @@ public:
         add_routes();
         http::ServerOptions options{.address = state_.settings.address,
                                     .port = state_.settings.port,
+                                    .tls = tls_,
                                     .max_body_bytes = largest_request,
                                     .max_connections = most_connections};
         auto server = http::Server::listen(
@@ -86,6 +87,10 @@ public:
             [this](http::Request request, http::Server::Reply reply) { route(std::move(request), std::move(reply)); });
         if (!server) return tl::unexpected(server.error());
         server_ = std::move(*server);
+        if (state_.access->is_open() && state_.settings.address != "127.0.0.1") {
+            log::warn("whoever reaches this port may do everything: there are no tokens", {});
+        }
+        follow_files();
         topics_.emplace(state_.settings.kafka, state_.io.get_executor(), [this] { read_topics(); });
         monitor_.emplace(state_.settings.kafka, state_.io.get_executor(),
                          [this](QueueMonitor::Looks looks) { looked(std::move(looks)); });
@@ -105,6 +110,52 @@ private:
         add_queue_routes(routes_, state_);
         add_older_routes(routes_, state_);
         add_operation_routes(routes_, state_);
+    }
+
+    // --- files that change while it runs
+
+    Result<void> read_tokens() {
+        if (!tokens_) return {};
+        auto text = tokens_->news();
+        if (!text) return tl::unexpected(text.error());
+        if (!*text) return {};
+        Result<Access> access = parsed_access(**text, tokens_->path());
+        if (!access) return tl::unexpected(access.error());
+        log::info("tokens are read", {{"tokens", access->size()}});
+        state_.access = std::make_shared<const Access>(std::move(*access));
+        return {};
+    }
+
+    // Whether it has changed.
+    Result<bool> read_certificate() {
+        if (!certificate_) return false;
+        auto certificate = certificate_->news();
+        if (!certificate) return tl::unexpected(certificate.error());
+        auto key = key_->news();
+        if (!key) return tl::unexpected(key.error());
+        if (!tls_) tls_.emplace();
+        if (*certificate) tls_->certificate = **certificate;
+        if (*key) tls_->key = **key;
+        return *certificate || *key;
+    }
+
+    void follow_files() {
+        files_timer_.expires_after(files_interval);
+        files_timer_.async_wait([this](boost::system::error_code error) {
+            if (error) return;
+            if (const Result<void> read = read_tokens(); !read) {
+                log::error("the tokens stay as they were", {{"error", read.error().message}});
+            }
+            Result<bool> changed = read_certificate();
+            Result<void> taken = changed && *changed ? server_->set_tls(*tls_) : Result<void>();
+            if (!changed) taken = tl::unexpected(changed.error());
+            if (!taken) {
+                log::error("the certificate stays as it was", {{"error", taken.error().message}});
+            } else if (*changed) {
+                log::info("there is a new certificate", {});
+            }
+            follow_files();
+        });
     }
 
     // --- requests
@@ -250,8 +301,10 @@ private:
     }
 
     void drop_audit(const std::string& id) {
-        state_.submitter->submit({.topic = std::string(jobqueue::gateway_topic), .key = std::string(audit_prefix) + id,
-                                  .value = std::nullopt, .headers = {}},
+        state_.submitter->submit({.topic = std::string(jobqueue::gateway_topic),
+                                  .key = std::string(audit_prefix) + id,
+                                  .value = std::nullopt,
+                                  .headers = {}},
                                  [](const auto&) {});  // its record is found again by the next start
     }
 
@@ -293,6 +346,9 @@ private:
     }
 
     GatewayState state_;
+    std::optional<FollowedFile> tokens_, certificate_, key_;
+    std::optional<http::ServerTls> tls_;
+    boost::asio::steady_timer files_timer_{state_.io};
     Routes routes_;
     std::unique_ptr<http::Server> server_;
     std::optional<TopicMaker> topics_;

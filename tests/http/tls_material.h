@@ -1,4 +1,5 @@
-// An authority, and certificates of it for "localhost" and for a client, "client.test", made anew for every run by openssl.
+// An authority, and certificates of it for "localhost" and for a client, "client.test", made anew for every run by
+// openssl.
 #pragma once
 
 #include <string>
