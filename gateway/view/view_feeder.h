@@ -78,7 +78,7 @@ public:
 
     // Both: any thread, at once; done by the feeder's thread.
     void retain(std::map<std::string, QueueRetention> by_queue);  // instead of what it was told before; others are kept
-    // Empties the view and reads the events anew. Of several gateways: once this one leads.
+    // Empties the view; it is then read anew, by whichever gateway leads.
     void rebuild();
 
 private:
