@@ -29,6 +29,8 @@ class GatewayClient:
     def ask(self, method, path, body=None, headers=None, timeout=90):
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body)
+        if isinstance(body, str):
+            body = body.encode()
         headers = dict(headers or {})
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"

@@ -47,7 +47,8 @@ def queue_file(folder, name="jobs", command=None, **spec):
                  "retry": {"maxAttempts": 3, "initial": "100ms", "backoff": "fixed"},
                  "scaling": {"minReplicas": 0, "maxReplicas": 1, "targetWait": "1s", "idleAfter": "1s"}}}
     for room, fields in spec.items():
-        document["spec"][room] |= fields
+        old = document["spec"].get(room)
+        document["spec"][room] = old | fields if isinstance(old, dict) else fields
     path = folder / f"{name}.json"
     path.write_text(json.dumps(document))
     return path
