@@ -76,7 +76,7 @@ public:
         auto submitter = JobSubmitter::create(state_.io, state_.settings.kafka);
         if (!submitter) return tl::unexpected(submitter.error());
         state_.submitter = std::move(*submitter);
-        add_routes();
+        add_all_routes(routes_, state_);
         http::ServerOptions options{.address = state_.settings.address,
                                     .port = state_.settings.port,
                                     .tls = tls_,
@@ -104,14 +104,6 @@ public:
     }
 
 private:
-    void add_routes() {
-        add_submit_routes(routes_, state_);
-        add_job_routes(routes_, state_);
-        add_queue_routes(routes_, state_);
-        add_older_routes(routes_, state_);
-        add_operation_routes(routes_, state_);
-    }
-
     // --- files that change while it runs
 
     Result<void> read_tokens() {

@@ -12,4 +12,12 @@ void add_queue_routes(Routes& routes, GatewayState& state);      // /v1/queues
 void add_older_routes(Routes& routes, GatewayState& state);      // what front ends of older systems ask for
 void add_operation_routes(Routes& routes, GatewayState& state);  // health, metrics, the OpenAPI document
 
+inline void add_all_routes(Routes& routes, GatewayState& state) {
+    add_submit_routes(routes, state);
+    add_job_routes(routes, state);
+    add_queue_routes(routes, state);
+    add_older_routes(routes, state);
+    add_operation_routes(routes, state);
+}
+
 }  // namespace drover::gateway

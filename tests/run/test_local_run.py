@@ -158,7 +158,7 @@ def test_kill_9_of_the_whole_run_loses_no_job_and_leaves_no_process(tmp_path):
         children = run.children()
         run.signal(signal.SIGKILL)
         run.wait()
-    assert len(children) == 3, children
+    assert len(children) == 4, children  # broker, gateway, sidecar, worker
     wait_until(lambda: not any(map(is_alive, children)), "end of the children")
     release.touch()
     with LocalRun(tmp_path, "--until-idle") as run:
