@@ -21,45 +21,35 @@ using jobqueue::JobEvent;
 using jobqueue::LifecycleEvent;
 
 constexpr std::string_view select_positions = "SELECT part, next FROM positions";
-constexpr RowsStatement upsert_positions{"part, next", "nn",
-                                         "INSERT INTO positions (part, next) SELECT part, next FROM k WHERE true "
+constexpr auto insert = RowsStatement::Use::insert, keys_of = RowsStatement::Use::keys;
+
+constexpr RowsStatement upsert_positions{insert, "INSERT INTO positions (part, next) ", "nn",
                                          "ON CONFLICT (part) DO UPDATE SET next = excluded.next"};
 
-constexpr RowsStatement select_jobs{"queue, id", "bb",
-                                    "SELECT j.queue, j.id, j.state, j.since, j.submitted, j.job, j.trail, j.result "
-                                    "FROM k JOIN jobs j ON j.id = k.id AND j.queue = k.queue"};
+constexpr RowsStatement select_jobs{
+    keys_of,
+    "SELECT j.queue, j.id, j.state, j.since, j.submitted, j.job, j.trail, j.result FROM jobs j "
+    "WHERE (j.id, j.queue) ",
+    "bb"};
 constexpr RowsStatement upsert_jobs{
-    "queue, id, state, since, submitted, job, trail, result", "bbnnnbbb",
-    "INSERT INTO jobs (queue, id, state, since, submitted, job, trail, result) "
-    "SELECT queue, id, state, since, submitted, job, trail, result FROM k WHERE true "
+    insert, "INSERT INTO jobs (id, queue, state, since, submitted, job, trail, result) ", "bbnnnbbb",
     "ON CONFLICT (id, queue) DO UPDATE SET state = excluded.state, since = excluded.since, "
     "submitted = excluded.submitted, job = excluded.job, trail = excluded.trail, result = excluded.result"};
 
-constexpr RowsStatement add_counts{
-    "queue, state, jobs", "bnn",
-    "INSERT INTO counts (queue, state, jobs) SELECT queue, state, jobs FROM k WHERE true "
-    "ON CONFLICT (queue, state) DO UPDATE SET jobs = counts.jobs + excluded.jobs"};
+constexpr RowsStatement add_counts{insert, "INSERT INTO counts (queue, state, jobs) ", "bnn",
+                                   "ON CONFLICT (queue, state) DO UPDATE SET jobs = counts.jobs + excluded.jobs"};
 
-constexpr RowsStatement select_minutes{
-    "queue, minute", "bn",
-    "SELECT m.queue, m.minute, m.record FROM k JOIN minutes m ON m.queue = k.queue AND m.minute = k.minute"};
-constexpr RowsStatement upsert_minutes{
-    "queue, minute, record", "bnb",
-    "INSERT INTO minutes (queue, minute, record) SELECT queue, minute, record FROM k WHERE true "
-    "ON CONFLICT (queue, minute) DO UPDATE SET record = excluded.record"};
+constexpr RowsStatement select_minutes{keys_of, "SELECT queue, minute, record FROM minutes WHERE (queue, minute) ",
+                                       "bn"};
+constexpr RowsStatement upsert_minutes{insert, "INSERT INTO minutes (queue, minute, record) ", "bnb",
+                                       "ON CONFLICT (queue, minute) DO UPDATE SET record = excluded.record"};
 
 constexpr RowsStatement insert_reports{
-    "queue, id, kind, run, attempt, at, part, place, head, content", "bbnnnnnnbb",
-    "INSERT INTO reports (queue, id, kind, run, attempt, at, part, place, head, content) "
-    "SELECT queue, id, kind, run, attempt, at, part, place, head, content FROM k WHERE true ON CONFLICT DO NOTHING"};
-constexpr RowsStatement delete_reports{
-    "queue, id, run", "bbn",
-    "DELETE FROM reports WHERE (id, queue) IN (SELECT id, queue FROM k) "
-    "AND run <= (SELECT max(k.run) FROM k WHERE k.id = reports.id AND k.queue = reports.queue)"};
-constexpr RowsStatement count_reports{
-    "queue, id, kind", "bbn",
-    "SELECT k.queue, k.id, k.kind, count(*) FROM k JOIN reports r "
-    "ON r.id = k.id AND r.queue = k.queue AND r.kind = k.kind GROUP BY k.queue, k.id, k.kind"};
+    insert, "INSERT INTO reports (queue, id, kind, run, attempt, at, part, place, head, content) ", "bbnnnnnnbb",
+    "ON CONFLICT DO NOTHING"};
+constexpr RowsStatement count_reports{keys_of, "SELECT queue, id, kind, count(*) FROM reports WHERE (queue, id, kind) ",
+                                      "bbn", "GROUP BY queue, id, kind"};
+constexpr std::string_view delete_reports = "DELETE FROM reports WHERE queue = $1 AND id = $2 AND run <= $3";
 constexpr std::string_view prune_reports =
     "DELETE FROM reports WHERE queue = $1 AND id = $2 AND kind = $3 AND (run, attempt, at, part, place) <= "
     "(SELECT run, attempt, at, part, place FROM reports WHERE queue = $1 AND id = $2 AND kind = $3 "
@@ -149,7 +139,7 @@ private:
 
     Result<void> load() {
         std::vector<SqlValue> keys;
-        for (const Touched& job : jobs_) keys.insert(keys.end(), {job.key.first, job.key.second});
+        for (const Touched& job : jobs_) keys.insert(keys.end(), {job.key.second, job.key.first});
         bool is_damaged = false;
         Result<void> loaded = database_.run(select_jobs, keys, [&](const SqlRow& row) {
             Touched& job = jobs_[by_key_.at({row.bytes(0), row.bytes(1)})];
@@ -234,7 +224,7 @@ private:
             if (!job.is_written) continue;
             const Job& now = job.record.job;
             const std::string_view content = content_of(job.record);
-            rows.insert(rows.end(), {job.key.first, job.key.second, static_cast<std::int64_t>(now.state),
+            rows.insert(rows.end(), {job.key.second, job.key.first, static_cast<std::int64_t>(now.state),
                                      to_millis(now.since), to_millis(now.submitted_at), std::string_view(job.job),
                                      std::string_view(job.trail), content.empty() ? SqlValue() : SqlValue(content)});
         }
@@ -267,11 +257,11 @@ private:
     }
 
     Result<void> store_reports() {
-        std::vector<SqlValue> removed;
+        Result<void> done;
         for (const auto& [key, run] : removed_) {
-            removed.insert(removed.end(), {key.first, key.second, std::int64_t{run}});
+            const SqlValue values[] = {key.first, key.second, std::int64_t{run}};
+            if (done) done = database_.run(delete_reports, values);
         }
-        Result<void> done = database_.run(delete_reports, removed);
         if (!done) return done;
         std::vector<SqlValue> rows;
         std::map<std::tuple<std::string_view, std::string_view, std::int64_t>, std::int64_t> touched;

@@ -133,8 +133,12 @@ public:
     bool has_followers() const override { return true; }
 
     Result<void> announce(std::span<const std::string> texts) override {
-        const std::vector<SqlValue> values(texts.begin(), texts.end());
-        return run({"text", "b", "SELECT count(pg_notify('drover_changes', encode(k.text, 'escape'))) FROM k"}, values);
+        for (const std::string& text : texts) {
+            const SqlValue values[] = {std::string_view(text)};
+            auto told = run("SELECT pg_notify('drover_changes', encode($1, 'escape'))", values);
+            if (!told) return told;
+        }
+        return {};
     }
 
     Result<std::vector<std::string>> hear(std::chrono::milliseconds timeout) override {
@@ -234,11 +238,13 @@ private:
     }
 
     static std::string text_of(const RowsStatement& rows) {
-        std::string text = "WITH k (" + std::string(rows.columns) + ") AS (SELECT * FROM unnest(";
+        const bool inserts = rows.use == RowsStatement::Use::insert;
+        std::string text(rows.before);
+        text += inserts ? "SELECT * FROM unnest(" : "IN (SELECT * FROM unnest(";
         for (std::size_t i = 1; i <= rows.types.size(); ++i) {
             text += (i > 1 ? ", $" : "$") + std::to_string(i) + (rows.types[i - 1] == 'n' ? "::bigint[]" : "::bytea[]");
         }
-        return text.append(")) ").append(rows.sql);
+        return text.append(inserts ? ") " : ")) ").append(rows.after);
     }
 
     void take_notifications(std::vector<std::string>& out) {

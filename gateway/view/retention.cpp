@@ -21,10 +21,8 @@ constexpr auto traces_kept = 24h;
 
 constexpr std::string_view select_oldest_ids =
     "SELECT id FROM jobs WHERE queue = $1 AND state = $2 AND since < $3 ORDER BY since LIMIT $4";
-constexpr RowsStatement delete_jobs{"queue, id", "bb",
-                                    "DELETE FROM jobs WHERE (id, queue) IN (SELECT id, queue FROM k)"};
-constexpr RowsStatement delete_reports{"queue, id", "bb",
-                                       "DELETE FROM reports WHERE (id, queue) IN (SELECT id, queue FROM k)"};
+constexpr RowsStatement delete_jobs{RowsStatement::Use::keys, "DELETE FROM jobs WHERE (queue, id) ", "bb"};
+constexpr RowsStatement delete_reports{RowsStatement::Use::keys, "DELETE FROM reports WHERE (queue, id) ", "bb"};
 constexpr std::string_view delete_minutes = "DELETE FROM minutes WHERE queue = $1 AND minute < $2";
 constexpr std::string_view select_queues = "SELECT queue FROM counts";  // the invisible states are counted, too
 

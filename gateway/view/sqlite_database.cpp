@@ -175,10 +175,11 @@ private:
         return failure(Error::Code::unavailable, message, true);
     }
 
-    std::string text_of(const RowsStatement& rows) const {
-        std::string text = "WITH k (" + std::string(rows.columns) + ") AS (VALUES (";
+    static std::string text_of(const RowsStatement& rows) {
+        std::string text(rows.before);
+        text += rows.use == RowsStatement::Use::insert ? "VALUES (" : "= (";
         for (std::size_t i = 1; i <= rows.types.size(); ++i) text += (i > 1 ? ", $" : "$") + std::to_string(i);
-        return text.append(")) ").append(rows.sql);
+        return text.append(") ").append(rows.after);
     }
 
     Result<sqlite3_stmt*> prepared(std::string sql) {
