@@ -1,11 +1,11 @@
 #include "src/kafka/producer.h"
 
 #include <algorithm>
-#include <array>
 #include <thread>
 #include <utility>
 
 #include "src/kafka/client.h"
+#include "src/kafka/sending.h"
 
 namespace drover::kafka {
 
@@ -16,30 +16,8 @@ constexpr int flush_millis = 5000;
 void* to_opaque(std::uint64_t token) { return reinterpret_cast<void*>(token); }  // NOLINT(performance-no-int-to-ptr)
 std::uint64_t from_opaque(void* opaque) { return reinterpret_cast<std::uintptr_t>(opaque); }
 
-using Headers = std::unique_ptr<rd_kafka_headers_t, Destroyer<rd_kafka_headers_destroy>>;
-
-// A view that is empty, but there, may have no address; to librdkafka that is null.
-const char* address(std::string_view view) { return view.data() == nullptr ? "" : view.data(); }
-
-Settings owned_settings(std::chrono::milliseconds linger) {
-    return {
-        {"enable.idempotence", "true"},
-        {"acks", "all"},
-        {"linger.ms", std::to_string(linger.count())},
-        {"batch.size", linger.count() > 0 ? "65536" : "1000000"},  // a topic's limit is one of whole batches
-        {"partitioner", "murmur2_random"},
-        {"message.timeout.ms", "30000"},
-        {"topic.metadata.propagation.max.ms", "10000"},  // then a missing topic fails its messages
-        {"allow.auto.create.topics", "false"},           // what nobody reads would be created by a mistyped name
-        // The topic's limit decides, not ours: the largest payload of a queue, 100 MiB, passes with what comes with it.
-        {"queue.buffering.max.kbytes", "131072"},
-        {"message.max.bytes", "110000000"},
-        {"sticky.partitioning.linger.ms", "0"},
-    };
-}
-
 Result<Configuration> configure_producer(const Settings& settings, std::chrono::milliseconds linger) {
-    auto configuration = configure(settings, owned_settings(linger));
+    auto configuration = configure(settings, sender_settings(linger));
     if (configuration) {
         rd_kafka_conf_set_events(configuration->get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     }
@@ -67,19 +45,6 @@ struct Sender {
     std::size_t in_flight = 0;
 };
 
-Result<Acknowledged> outcome_of(const rd_kafka_message_t& message, bool abandoned) {
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        return Acknowledged{message.partition, message.offset,
-                            time_from_millis(rd_kafka_message_timestamp(&message, &type))};
-    }
-    // Not rd_kafka_message_errstr(): of a produced message it takes the payload for the text.
-    Error error =
-        to_error(message.err, std::string(rd_kafka_topic_name(message.rkt)) + ": " + rd_kafka_err2str(message.err));
-    error.retryable = error.retryable || abandoned;
-    return tl::unexpected(std::move(error));
-}
-
 class LibrdkafkaProducer final : public Producer {
 public:
     LibrdkafkaProducer(Settings settings, std::chrono::milliseconds linger, Client client, Wakeup& wakeup)
@@ -94,35 +59,9 @@ public:
     }
 
     Result<void> produce(const Message& message, std::uint64_t token) override {
-        Headers headers(rd_kafka_headers_new(message.headers.size()));
-        for (const auto& [name, value] : message.headers) {
-            rd_kafka_header_add(headers.get(), name.data(), static_cast<ssize_t>(name.size()), value.data(),
-                                static_cast<ssize_t>(value.size()));
-        }
-        topic_.assign(message.topic);
-        std::array<rd_kafka_vu_t, 6> fields{};
-        std::size_t count = 0;
-        fields[count].vtype = RD_KAFKA_VTYPE_TOPIC;
-        fields[count++].u.cstr = topic_.c_str();
-        fields[count].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
-        fields[count++].u.i = RD_KAFKA_MSG_F_COPY;
-        fields[count].vtype = RD_KAFKA_VTYPE_OPAQUE;
-        fields[count++].u.ptr = to_opaque(token);
-        fields[count].vtype = RD_KAFKA_VTYPE_HEADERS;
-        fields[count++].u.headers = headers.get();
-        const auto add = [&](rd_kafka_vtype_t type, const std::optional<std::string_view>& bytes) {
-            if (!bytes) return;
-            fields[count].vtype = type;
-            // librdkafka's struct has no const; it only reads, since the flag above says copy.
-            fields[count].u.mem.ptr = const_cast<char*>(address(*bytes));
-            fields[count++].u.mem.size = bytes->size();
-        };
-        add(RD_KAFKA_VTYPE_KEY, message.key);
-        add(RD_KAFKA_VTYPE_VALUE, message.value);
-        if (const ApiError error{rd_kafka_produceva(current_->client.get(), fields.data(), count)}) {
+        if (const ApiError error = send(current_->client.get(), message, to_opaque(token), topic_)) {
             return tl::unexpected(to_error(error.get(), topic_));
         }
-        [[maybe_unused]] auto* taken = headers.release();
         ++current_->in_flight;
         return {};
     }
@@ -158,8 +97,9 @@ private:
                 continue;
             }
             while (const auto* message = rd_kafka_event_message_next(event.get())) {
-                deliveries.push_back(
-                    {from_opaque(message->_private), outcome_of(*message, abandoned || sender.broken())});
+                Result<Acknowledged> outcome = outcome_of(*message);
+                if (!outcome && (abandoned || sender.broken())) outcome.error().retryable = true;
+                deliveries.push_back({from_opaque(message->_private), std::move(outcome)});
                 --sender.in_flight;
             }
         }

@@ -24,6 +24,7 @@ struct Message {
     std::optional<std::string_view> key;
     std::optional<std::string_view> value;
     std::span<const Field> headers;
+    std::optional<int> partition;  // nothing: by its key
 };
 
 struct Acknowledged {

@@ -9,8 +9,7 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
-#include <functional>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +32,7 @@ enum class TransactionFault {
 struct TransactionError {
     TransactionFault fault = TransactionFault::fatal;
     Error error;
+    std::optional<std::size_t> message = {};  // the first of the transaction that could not be written, and this is why
 };
 
 template <class T>
