@@ -74,7 +74,6 @@ struct ScheduleRun {
     std::optional<Time> last_at;       // when that was
     std::string last_job_id;
     std::int64_t runs = 0;
-    std::int64_t skipped = 0;  // as missed
     bool operator==(const ScheduleRun&) const = default;
 };
 std::string schedule_run_json(const ScheduleRun& run);
@@ -119,7 +118,7 @@ struct DueRuns {
     bool changed = false;       // there is something to write, jobs or not
     std::optional<Time> again;  // look again then; nothing: no run ever comes
 };
-// `run`: as it was written last; nothing: never. Of one schedule at most `most` jobs at once; `again` is at once then.
+// `run`: as it was written last; nothing: never. At most `most` jobs at once; `again` is at once where there are more.
 DueRuns due_runs(const KnownSchedule& schedule, const std::optional<ScheduleRun>& run, Time now, int most = 100);
 
 // The job of one run: `job` with its id, ready for order_of().

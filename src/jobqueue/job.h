@@ -96,6 +96,9 @@ std::string job_id(const JobHeaders& headers, std::span<const FieldView> fields,
 // A fresh id: UUIDv7 of `now` with 74 random bits from `random`.
 std::string new_job_id(Time now, std::uint64_t random_high, std::uint64_t random_low);
 
+// The id that follows from a name: UUIDv5. Whoever names a thing anew has the same id.
+std::string named_job_id(std::string_view name);
+
 // What became of one attempt; a dead letter carries all of them as the JSON of drover-attempts.
 struct AttemptRecord {
     int attempt = 1;

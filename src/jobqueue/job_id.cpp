@@ -12,6 +12,10 @@ namespace {
 constexpr boost::uuids::uuid cloud_event_namespace{
     {0x5d, 0x0f, 0x4b, 0x3e, 0x91, 0x6c, 0x4c, 0x27, 0xa8, 0x1d, 0x3e, 0x62, 0xf7, 0x04, 0xbb, 0x95}};
 
+// And the one of those made from names of our own.
+constexpr boost::uuids::uuid name_namespace{
+    {0x1e, 0x6a, 0xb5, 0x0c, 0x47, 0xd2, 0x4f, 0x93, 0x8b, 0x60, 0xe4, 0x29, 0x71, 0x3d, 0x9a, 0xc8}};
+
 struct CloudEvent {
     std::string_view specversion;
     std::string_view id;
@@ -43,6 +47,11 @@ std::string job_id(const JobHeaders& headers, std::span<const FieldView> fields,
 
     const Origin& first = headers.original ? *headers.original : record;
     return std::string(first.topic) + "-" + std::to_string(first.partition) + "-" + std::to_string(first.offset);
+}
+
+std::string named_job_id(std::string_view name) {
+    const boost::uuids::name_generator_sha1 generate(name_namespace);
+    return boost::uuids::to_string(generate(name.data(), name.size()));
 }
 
 // RFC 9562, section 5.7.
