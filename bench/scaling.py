@@ -3,7 +3,7 @@
 
     bench/scaling.py [--build build/bench] [--only scale-up,burst,idle,many] [--queues 1000]
 
-scale-up  from the first job of an idle queue to spec.replicas = 1 of its Deployment, 50 times
+scale-up  from the acknowledgement of an idle queue's first job to spec.replicas = 1 of its Deployment, 50 times
 burst     with a backlog of 5,000: how many decisions until the right scale stands
 idle      CPU of the operator with 100 idle queues, over a minute
 many      JobQueues of one partition and two retry steps, created at once: time until all are ready, CPU, memory, and one
@@ -116,10 +116,9 @@ def scale_up(plane, client, folder):
         took = []
         for queue in queues:
             operator.wait_until(lambda: watch.changes(queue), "the Deployment in the watch")
-            client.produce(queue.topic, jobs(1))
+            written, = client.produce(queue.topic, jobs(1))
             operator.wait_until(lambda: watch.changes(queue)[-1][1] == 1, "one replica")
-            record, = client.read(queue.topic)
-            took.append(watch.changes(queue)[-1][0] - record.timestamp / 1000)
+            took.append(watch.changes(queue)[-1][0] - written["acknowledged"] / 1000)
         watch.close()
         delete_all(plane, operator)
         operator.stop()

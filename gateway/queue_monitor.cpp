@@ -114,7 +114,7 @@ private:
             if (!wanted.contains(topic)) control_->forget(topic);
         }
         for (const std::string& topic : wanted) {
-            if (Result<void> followed = control_->follow(topic); !followed) return followed;
+            control_->follow(topic);
         }
         followed_ = std::move(wanted);
         return {};

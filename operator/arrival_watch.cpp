@@ -7,8 +7,7 @@ namespace {
 
 constexpr std::size_t at_once = 16;
 constexpr int expected_partitions = 1000;
-// So long a partition that was just started may wait for a fetch that it is not in.
-constexpr std::chrono::milliseconds longest_wait{500};
+constexpr std::chrono::seconds longest_wait{5};
 
 }  // namespace
 
@@ -25,27 +24,33 @@ Result<std::unique_ptr<ArrivalWatch>> ArrivalWatch::create(const kafka::Settings
 Result<void> ArrivalWatch::watch(const kube::ObjectKey& queue,
                                  const std::map<kafka::TopicPartition, std::int64_t>& from) {
     forget(queue);
-    std::vector<kafka::Fetcher::Id>& ids = ids_[queue];
+    Watched& watched = watched_[queue];
     for (const auto& [partition, offset] : from) {
         const kafka::Fetcher::Id id = next_id_++;
         if (Result<void> started = fetcher_->start(id, partition, offset); !started) {
             forget(queue);
             return started;
         }
-        ids.push_back(id);
+        watched.ids.push_back(id);
+        watched.unanswered.insert(id);
         queues_.emplace(id, queue);
     }
     return {};
 }
 
 void ArrivalWatch::forget(const kube::ObjectKey& queue) {
-    const auto found = ids_.find(queue);
-    if (found == ids_.end()) return;
-    for (const kafka::Fetcher::Id id : found->second) {
+    const auto found = watched_.find(queue);
+    if (found == watched_.end()) return;
+    for (const kafka::Fetcher::Id id : found->second.ids) {
         fetcher_->stop(id);
         queues_.erase(id);
     }
-    ids_.erase(found);
+    watched_.erase(found);
+}
+
+bool ArrivalWatch::is_sure(const kube::ObjectKey& queue) const {
+    const auto found = watched_.find(queue);
+    return found != watched_.end() && found->second.unanswered.empty();
 }
 
 std::set<kube::ObjectKey> ArrivalWatch::arrived() {
@@ -62,9 +67,11 @@ std::set<kube::ObjectKey> ArrivalWatch::arrived() {
             const bool news = std::ranges::any_of(fetched_, [](const kafka::Fetcher::Fetched& each) {
                 return !std::holds_alternative<kafka::Fetcher::ReachedEnd>(each);
             });
-            if (!news) continue;
-            queues.insert(queue->second);
-            break;
+            if (news) {
+                queues.insert(queue->second);
+                break;
+            }
+            if (!fetched_.empty()) watched_.at(queue->second).unanswered.erase(id);
         }
     }
     fetched_.clear();

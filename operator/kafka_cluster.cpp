@@ -317,7 +317,7 @@ Result<void> KafkaCluster::Worker::prepare(const std::vector<Entry*>& queues) {
         for (const jobqueue::RetryTopic& retry : queue.topics.retries) add(retry.topic, false);
         add(queue.topics.dead_letters, false);
         add(queue.topics.control, true);
-        if (Result<void> followed = control_->follow(queue.topics.control); !followed) return followed;
+        control_->follow(queue.topics.control);
         queue.is_prepared = true;
         queue.look_at = Steady::now();
     }
@@ -417,20 +417,24 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, con
 // A queue with nothing to do is looked at when that changes.
 void KafkaCluster::Worker::watch_for_arrivals(Entry& entry, const lag::QueueOffsets& seen) {
     Queue& queue = entry.second;
+    const auto soon = Steady::now() + awake_interval;
     if (queue.wish.awake || queue.view.figures->unfinished > 0) {
         arrivals_->forget(entry.first);
-        queue.look_at = std::min(queue.look_at, Steady::now() + Steady::duration(awake_interval));
+        queue.look_at = soon;
         return;
     }
-    if (arrivals_->watches(entry.first)) return;
+    if (arrivals_->watches(entry.first)) {
+        if (!arrivals_->is_sure(entry.first)) queue.look_at = soon;
+        return;
+    }
     std::map<kafka::TopicPartition, std::int64_t> from;
     for (const kafka::TopicPartition& partition : queue.watched)
         from.emplace(partition, seen.offsets.at(partition).end);
     if (Result<void> watched = arrivals_->watch(entry.first, from); !watched) {
         log::warn("a queue cannot be watched for its first job, and is looked at now and then",
                   {{"queue", entry.first.text()}, {"error", watched.error().message}});
-        queue.look_at = std::min(queue.look_at, Steady::now() + Steady::duration(awake_interval));
     }
+    queue.look_at = soon;  // until the watch is sure
 }
 
 // What the JobQueue says, to the sidecars that run. That it fails is tried again with the next look.

@@ -94,10 +94,7 @@ Result<int> LagReader::prepare() {
         lag::ControlFollower::create(settings_, static_cast<int>(queues_.size()), jobqueue::group_of(queues_.front()));
     if (!control) return tl::unexpected(control.error());
     control_ = std::move(*control);
-    for (const jobqueue::JobQueue& queue : queues_) {
-        Result<void> followed = control_->follow(jobqueue::topics_of(queue).control);
-        if (!followed) return tl::unexpected(followed.error());
-    }
+    for (const jobqueue::JobQueue& queue : queues_) control_->follow(jobqueue::topics_of(queue).control);
     return brokers;
 }
 

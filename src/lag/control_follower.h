@@ -1,5 +1,5 @@
-// Follows queues' control topics: who pauses them, and the configuration that their sidecars have. Room: lag.
-// Owner thread: one, which read() blocks.
+// Follows queues' control topics: who pauses them, and the configuration that their sidecars have. Nothing is fetched
+// but what is new. Room: lag. Owner thread: one, which read() blocks.
 #pragma once
 
 #include <chrono>
@@ -24,9 +24,9 @@ public:
     static Result<std::unique_ptr<ControlFollower>> create(const kafka::Settings& settings, int topics,
                                                            const std::string& group);
 
-    // From its beginning. The topic exists. Twice is once.
-    Result<void> follow(const std::string& topic);
-    void forget(const std::string& topic);
+    // From its beginning. Twice is once.
+    void follow(const std::string& topic) { topics_.try_emplace(topic); }
+    void forget(const std::string& topic) { topics_.erase(topic); }
 
     // Until everything below these ends has been read, of the topics that are followed. Error: `timeout` after
     // `patience`, with Kafka's trouble.
@@ -37,18 +37,24 @@ public:
 
 private:
     struct Topic {
-        kafka::TopicPartition partition;
         jobqueue::ControlState state;
+        std::int64_t next = kafka::Fetcher::earliest;  // everything before it has been read
     };
+    // What a read() is after.
+    struct Stretch {
+        Topic& topic;
+        std::int64_t end;
+    };
+    using Stretches = std::map<kafka::Fetcher::Id, Stretch>;
 
-    void take();
-    bool has_read(const Ends& ends) const;
+    Result<Stretches> begin(const Ends& ends);
+    void take(Stretches& stretches);
+    bool has_read(const Stretches& stretches) const;
 
     kafka::Wakeup wakeup_;
     std::unique_ptr<kafka::Fetcher> fetcher_;
     std::optional<kafka::LogReader> log_;
-    std::map<kafka::Fetcher::Id, Topic> topics_;
-    std::map<std::string, kafka::Fetcher::Id> ids_;
+    std::map<std::string, Topic> topics_;
     kafka::Fetcher::Id next_id_ = 0;
     std::vector<kafka::Fetcher::Id> ready_;
     std::vector<kafka::Record> records_;

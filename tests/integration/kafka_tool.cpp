@@ -101,19 +101,27 @@ int produce_in_transactions(const kafka::Settings& settings, const std::string& 
     return 0;
 }
 
-// Prints the coordinates of each record in the order of the lines, once all are acknowledged.
+// Prints the coordinates of each record in the order of the lines, and when its acknowledgement came (milliseconds
+// since the epoch), once all are acknowledged.
 int produce(const kafka::Settings& settings, const std::string& topic) {
     kafka::Wakeup wakeup;
     auto producer = kafka::Producer::create(settings, wakeup);
     if (!producer) return complain(producer.error());
-    std::vector<std::pair<std::string, kafka::Acknowledged>> acknowledged;
+    struct Written {
+        std::string topic;
+        kafka::Acknowledged record;
+        Time at{};
+    };
+    std::vector<Written> acknowledged;
     std::size_t waiting = 0;
     std::optional<Error> failed;
     const auto take_deliveries = [&] {
         for (const kafka::Delivery& delivery : (*producer)->poll()) {
             --waiting;
             if (delivery.outcome) {
-                acknowledged[delivery.token].second = *delivery.outcome;
+                acknowledged[delivery.token].record = *delivery.outcome;
+                acknowledged[delivery.token].at =
+                    std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
             } else {
                 failed = delivery.outcome.error();
             }
@@ -133,7 +141,7 @@ int produce(const kafka::Settings& settings, const std::string& topic) {
             take_deliveries();
         }
         ++waiting;
-        acknowledged.emplace_back(line.topic, kafka::Acknowledged{});
+        acknowledged.push_back({.topic = line.topic});
         take_deliveries();
     }
     while (!failed && waiting > 0) {
@@ -141,8 +149,12 @@ int produce(const kafka::Settings& settings, const std::string& topic) {
         take_deliveries();
     }
     if (failed) return complain(*failed);
-    for (const auto& [name, record] : acknowledged) {
-        std::cout << json{{"topic", name}, {"partition", record.partition}, {"offset", record.offset}}.dump() << "\n";
+    for (const auto& [name, record, at] : acknowledged) {
+        const json line{{"topic", name},
+                        {"partition", record.partition},
+                        {"offset", record.offset},
+                        {"acknowledged", to_millis(at)}};
+        std::cout << line.dump() << "\n";
     }
     return 0;
 }
