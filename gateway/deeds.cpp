@@ -49,6 +49,17 @@ void cancel_job(GatewayState& state, const SharedCall& call, const Job& job) {
     if (!queue) return call->refuse({.code = Error::Code::not_found, .message = "queue " + job.key.queue + " is gone"});
     const std::optional<std::string> reason = reason_of(call);
     if (!reason) return;
+    if (job.state == JobState::delayed && state.scheduler) {
+        return state.scheduler->cancel({.job_id = job.key.id,
+                                        .control_topic = queue->topics.control,
+                                        .by = call->who.name,
+                                        .reason = *reason,
+                                        .at = call->now},
+                                       [call, id = job.key.id](const Result<void>& done) {
+                                           if (!done) return call->refuse(done.error());
+                                           call->answer(202, {{"id", id}, {"state", "cancelling"}});
+                                       });
+    }
     const jobqueue::control::Cancel cancel{.job_id = job.key.id,
                                            .by = call->who.name,
                                            .reason = *reason,

@@ -65,7 +65,7 @@ public:
         if (Result<void> read = read_tokens(); !read) return read;
         if (Result<bool> read = read_certificate(); !read) return tl::unexpected(read.error());
         std::error_code made;
-        std::filesystem::create_directories(state_.settings.data, made);
+        std::filesystem::create_directories(state_.settings.data / "delayed", made);
         if (made) {
             return failure(Error::Code::invalid,
                            "cannot make " + state_.settings.data.string() + ": " + made.message());
@@ -259,12 +259,22 @@ private:
         auto log = GatewayLog::open(state_.io, state_.settings.kafka, *this);
         if (!log) return log::error("drover.gateway cannot be read", {{"error", log.error().message}});
         log_ = std::move(*log);
+        state_.scheduler = std::make_unique<Scheduler>(
+            SchedulerOptions{.kafka = state_.settings.kafka, .data = state_.settings.data / "delayed"},
+            state_.io.get_executor(), [this](const SchedulerStatus& status) { scheduled(status); });
         ViewFeeder::Listener& listener = *this;
         feeder_.emplace(FeederOptions{.kafka = state_.settings.kafka, .view = {.where = database_of(state_.settings)}},
                         state_.io.get_executor(), listener);
     }
 
-    void log_record(std::string_view key, std::optional<std::string_view> value, Time) override {
+    void log_record(std::string_view key, std::optional<std::string_view> value, Time at) override {
+        if (key.starts_with(schedule_prefix) || key.starts_with(schedule_run_prefix)) {
+            if (const Result<void> applied = state_.schedules.apply(key, value, at); !applied) {
+                log::warn("a schedule's record cannot be understood",
+                          {{"key", key}, {"error", applied.error().message}});
+            }
+            return;
+        }
         if (key.starts_with(audit_prefix)) return hear_audit(key, value);
         if (!key.starts_with(jobqueue::queue_record_prefix)) return;
         queues_changed_ = true;
@@ -317,6 +327,13 @@ private:
         for (const auto& [name, look] : state_.looks) {
             state_.metrics.counted(name, counts_of(state_, name, viewed), look.figures.dead_letters.value_or(0));
         }
+    }
+
+    void scheduled(const SchedulerStatus& status) {
+        if (status.trouble != state_.scheduler_status.trouble && !status.trouble.empty()) {
+            log::warn("delayed jobs and schedules wait", {{"error", status.trouble}});
+        }
+        state_.scheduler_status = status;
     }
 
     void jobs_changed(const std::vector<JobChange>& changes) override {

@@ -15,10 +15,12 @@
 #include "gateway/core/access.h"
 #include "gateway/core/audit.h"
 #include "gateway/core/queue_directory.h"
+#include "gateway/core/schedule.h"
 #include "gateway/gateway_metrics.h"
 #include "gateway/job_follower.h"
 #include "gateway/queue_monitor.h"
 #include "gateway/recent_jobs.h"
+#include "gateway/scheduler/scheduler.h"
 #include "gateway/settings.h"
 #include "gateway/submit/job_submitter.h"
 #include "gateway/view/view_feeder.h"
@@ -57,6 +59,9 @@ struct GatewayState {
     std::set<std::shared_ptr<Waiting>> waiting;
     RecentJobs recent;
     std::unique_ptr<JobSubmitter> submitter;
+    ScheduleBook schedules;
+    std::unique_ptr<Scheduler> scheduler;  // null until its topics are there
+    SchedulerStatus scheduler_status;
 
     std::mt19937_64 random{std::random_device{}()};
 };

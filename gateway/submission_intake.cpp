@@ -1,5 +1,6 @@
 #include "gateway/submission_intake.h"
 
+#include "gateway/core/delayed_record.h"
 #include "src/jobqueue/job.h"
 #include "src/jobqueue/lifecycle_event.h"
 
@@ -45,6 +46,21 @@ Outgoing submitted_event(const KnownQueue& queue, const JobOrder& order, Time no
     return {.topic = std::string(jobqueue::events_topic), .key = order.id, .value = std::move(value), .headers = {}};
 }
 
+// Of one that waits for a time, what makes it wait.
+Outgoing outgoing(const KnownQueue& queue, JobOrder order) {
+    if (order.due) {
+        DelayedMessage message = delayed_message(order, queue.name);
+        return {.topic = std::string(jobqueue::delayed_topic),
+                .key = std::move(message.key),
+                .value = std::move(message.value),
+                .headers = std::move(message.headers)};
+    }
+    return {.topic = std::move(order.topic),
+            .key = std::move(order.key),
+            .value = std::move(order.value),
+            .headers = std::move(order.headers)};
+}
+
 Job recent_job(const KnownQueue& queue, const JobOrder& order, Time now) {
     Job job;
     job.key = {queue.name, order.id};
@@ -75,10 +91,7 @@ void send_order(GatewayState& state, const KnownQueue& queue, JobOrder order, Ti
     Job job = recent_job(queue, order, now);
     // Best effort: where it is lost, the job is known from its start on.
     if (queue.queue.events) state.submitter->submit(submitted_event(queue, order, now), [](const auto&) {});
-    Outgoing record{.topic = std::move(order.topic),
-                    .key = std::move(order.key),
-                    .value = std::move(order.value),
-                    .headers = std::move(order.headers)};
+    Outgoing record = outgoing(queue, std::move(order));
     state.submitter->submit(std::move(record), [&state, job = std::move(job),
                                                 done = std::move(done)](const Result<Accepted>& accepted) mutable {
         state.metrics.submitted(job.key.queue, accepted.has_value());
