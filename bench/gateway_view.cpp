@@ -13,28 +13,17 @@
 
 #include <CLI/CLI.hpp>
 
+#include "bench/gateway_events.h"
 #include "gateway/view/job_view.h"
 
 namespace {
 
 using namespace drover;
 using namespace drover::gateway;
-using jobqueue::JobEvent;
-using jobqueue::LifecycleEvent;
+using namespace drover::bench;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t batch_events = 1000;
-constexpr int queues = 4;
-
-[[noreturn]] void end(const Error& error) {
-    std::fprintf(stderr, "gateway_view: %s\n", error.message.c_str());
-    std::exit(1);
-}
-template <class T>
-T must(Result<T> result) {
-    if (!result) end(result.error());
-    return std::move(*result);
-}
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
@@ -45,48 +34,6 @@ double cpu_seconds() {
         return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
     };
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-// As UUIDv7: by time first, and then by chance.
-std::string id_of(std::int64_t job) {
-    char text[40];
-    const std::uint64_t chance = static_cast<std::uint64_t>(job) * 0x9E3779B97F4A7C15u;
-    std::snprintf(text, sizeof(text), "%012llx-7%03llx-%016llx",
-                  static_cast<unsigned long long>(0x19ABCDEF000 + job / 10), static_cast<unsigned long long>(job % 10),
-                  static_cast<unsigned long long>(chance));
-    return text;
-}
-
-std::string queue_of(std::int64_t job) { return "default.queue-" + std::to_string(job % queues); }
-
-Time time_of(std::int64_t job) { return time_from_millis(1'790'000'000'000 + job); }
-
-// What is told of a job, in JSON as it comes from Kafka: submitted, and what became of it.
-void write_event(std::int64_t job, bool is_end, std::string& out) {
-    const std::string queue = queue_of(job), id = id_of(job),
-                      labels = R"({"user":"user-)" + std::to_string(job % 1000) + "\"}";
-    LifecycleEvent event{.queue = queue,
-                         .job_id = id,
-                         .type = job % 3 == 0 ? "send-email" : "send-batch-email",
-                         .at = time_of(job),
-                         .submitted_at = time_of(job),
-                         .topic = queue,
-                         .partition = static_cast<int>(job % 12),
-                         .offset = job,
-                         .labels = labels};
-    if (is_end) {
-        const bool fails = job % 50 == 0;
-        event.state = fails ? JobEvent::failed : JobEvent::completed;
-        event.attempt = 1;
-        event.max_attempts = 3;
-        event.at = time_of(job) + std::chrono::seconds(10);
-        event.pod = "email-worker-6d9f7c5b4-x2x" + std::to_string(job % 7);
-        event.busy = Duration(50'000 + job % 9973);
-        event.result = fails ? "" : R"({"messageId":"<20261123.1@example.com>","accepted":1})";
-        event.error_class = fails ? "Http500" : "";
-        event.error_message = fails ? "the provider does not answer" : "";
-    }
-    write_lifecycle_event(event, 64 * 1024, out);
 }
 
 struct Applied {
@@ -183,8 +130,12 @@ int main(int argc, char** argv) {
     std::int64_t jobs = 1'000'000;
     app.add_option("where", where, "sqlite:FILE, or a connection string of PostgreSQL; it is emptied")->required();
     app.add_option("--jobs", jobs);
+    std::string kafka;
+    app.add_option("--feed-from", kafka,
+                   "Bootstrap servers: the feeder reads the events from there, and nothing else is measured");
     CLI11_PARSE(app, argc, argv);
 
+    if (!kafka.empty()) return feed(where, kafka, jobs);
     const auto view = must(open_job_view({.where = where}));
     if (const auto cleared = view->clear(); !cleared) end(cleared.error());
     std::int64_t offset = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <queue>
 #include <utility>
 #include <vector>
 
@@ -115,6 +116,60 @@ Result<std::vector<Walk>> walks_of(Database& database, const JobFilter& filter, 
     return walks;
 }
 
+// The walks merged: of those that have a job at their front, the newest first.
+class Merge {
+public:
+    Merge(Database& database, int limit, int may_look_at)
+        : database_(database), limit_(static_cast<std::size_t>(limit)), may_look_at_(may_look_at) {}
+
+    Result<void> add(Walk& walk) {
+        const Result<const Job*> job = walk.front(database_, static_cast<int>(limit_), may_look_at_);
+        if (!job) return tl::unexpected(job.error());
+        if (*job != nullptr) {
+            fronts_.push({cursor_of(**job), &walk});
+        } else if (const auto stopped = walk.stopped_at()) {
+            if (!unknown_ || is_listed_before(*stopped, *unknown_)) unknown_ = stopped;
+        }
+        return {};
+    }
+
+    Result<JobPage> page() {
+        JobPage page;
+        bool may_be_more = false;
+        while (page.jobs.size() < limit_ && !fronts_.empty() && is_known_before(fronts_.top().place)) {
+            Walk& walk = *fronts_.top().walk;
+            fronts_.pop();
+            page.jobs.push_back(walk.take());
+            may_be_more = walk.may_have_more();
+            if (page.jobs.size() == limit_) break;
+            if (Result<void> added = add(walk); !added) return tl::unexpected(added.error());
+        }
+        if (page.jobs.size() == limit_) {
+            may_be_more = may_be_more || !fronts_.empty() || unknown_;
+            if (may_be_more) page.cursor = write_cursor(cursor_of(page.jobs.back()));
+        } else if (unknown_) {
+            page.cursor = write_cursor(*unknown_);
+        }
+        return page;
+    }
+
+private:
+    struct Front {
+        JobCursor place;
+        Walk* walk;
+        bool operator<(const Front& other) const { return is_listed_before(other.place, place); }
+    };
+
+    // What one walk has not looked at may come before what the others found.
+    bool is_known_before(const JobCursor& place) const { return !unknown_ || is_listed_before(place, *unknown_); }
+
+    Database& database_;
+    const std::size_t limit_;
+    const int may_look_at_;
+    std::priority_queue<Front> fronts_;
+    std::optional<JobCursor> unknown_;  // where the first of the walks stopped that did not come to their end
+};
+
 }  // namespace
 
 Result<JobPage> list_jobs(Database& database, const JobFilter& filter, const std::string& cursor, int limit) {
@@ -125,34 +180,12 @@ Result<JobPage> list_jobs(Database& database, const JobFilter& filter, const std
     }
     Result<std::vector<Walk>> walks = walks_of(database, filter, after);
     if (!walks) return tl::unexpected(walks.error());
-    limit = std::clamp(limit, 1, 1000);
-    const int may_look_at = std::max(most_looked_at / std::max(static_cast<int>(walks->size()), 1), least_looked_at);
-    JobPage page;
-    while (page.jobs.size() < static_cast<std::size_t>(limit)) {
-        Walk* newest = nullptr;
-        JobCursor newest_place;
-        // What one walk has not looked at may come before what the others found.
-        std::optional<JobCursor> unknown;
-        for (Walk& walk : *walks) {
-            const Result<const Job*> job = walk.front(database, limit, may_look_at);
-            if (!job) return tl::unexpected(job.error());
-            if (*job != nullptr) {
-                JobCursor place = cursor_of(**job);
-                if (newest != nullptr && !is_listed_before(place, newest_place)) continue;
-                newest = &walk;
-                newest_place = std::move(place);
-            } else if (const auto stopped = walk.stopped_at()) {
-                if (!unknown || is_listed_before(*stopped, *unknown)) unknown = stopped;
-            }
-        }
-        if (newest == nullptr || (unknown && !is_listed_before(newest_place, *unknown))) {
-            if (unknown) page.cursor = write_cursor(*unknown);
-            return page;
-        }
-        page.jobs.push_back(newest->take());
+    const int share = most_looked_at / std::max(static_cast<int>(walks->size()), 1);
+    Merge merge(database, std::clamp(limit, 1, 1000), std::max(share, least_looked_at));
+    for (Walk& walk : *walks) {
+        if (Result<void> added = merge.add(walk); !added) return tl::unexpected(added.error());
     }
-    if (std::ranges::any_of(*walks, &Walk::may_have_more)) page.cursor = write_cursor(cursor_of(page.jobs.back()));
-    return page;
+    return merge.page();
 }
 
 }  // namespace drover::gateway
