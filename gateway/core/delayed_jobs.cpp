@@ -96,6 +96,11 @@ std::optional<DelayedJobs::Place> DelayedJobs::remove(std::string_view job_id) {
     return entry.place;
 }
 
+bool DelayedJobs::is_taken(std::string_view job_id) const {
+    const Handle handle = find(id_of(job_id));
+    return handle != none && entries_[handle].state == State::taken;
+}
+
 std::optional<Time> DelayedJobs::next() const {
     if (heap_.empty()) return std::nullopt;
     return entries_[heap_.front()].due;
@@ -111,6 +116,15 @@ std::vector<DelayedJobs::Taken> DelayedJobs::take_due(Time now, std::size_t most
         taken.push_back({handle, entry.place, entry.due});
     }
     return taken;
+}
+
+std::optional<DelayedJobs::Taken> DelayedJobs::take(std::string_view job_id) {
+    const Handle handle = find(id_of(job_id));
+    if (handle == none || entries_[handle].state != State::waiting) return std::nullopt;
+    Entry& entry = entries_[handle];
+    pop(entry.heap_place);
+    entry.state = State::taken;
+    return Taken{handle, entry.place, entry.due};
 }
 
 void DelayedJobs::put_back(Handle handle, Time at) {

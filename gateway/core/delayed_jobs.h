@@ -37,11 +37,14 @@ public:
     // Dispatched, cancelled. Nothing: it does not wait.
     std::optional<Place> remove(std::string_view job_id);
     bool contains(std::string_view job_id) const { return find(id_of(job_id)) != none; }
+    bool is_taken(std::string_view job_id) const;
 
     // The time of the first that is not taken.
     std::optional<Time> next() const;
     // Takes at most `most` that are due at `now`, first the earliest. They are not due until they are put back.
     std::vector<Taken> take_due(Time now, std::size_t most);
+    // Takes this one, due or not. Nothing: it does not wait, or was taken before.
+    std::optional<Taken> take(std::string_view job_id);
     // It was not dispatched: due again at `at`, or at its own time, if that is later. No matter where it is gone.
     void put_back(Handle handle, Time at);
 

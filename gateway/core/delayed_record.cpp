@@ -168,6 +168,11 @@ DelayedMessage cancel_message(const DelayedCancel& cancel, int partitions) {
             .partition = partition_of(cancel.job_id, partitions)};
 }
 
+DelayedMessage cancel_done_message(std::string_view job_id, int partition) {
+    return {
+        .key = std::string(cancel_prefix) + std::string(job_id), .value = {}, .headers = {}, .partition = partition};
+}
+
 DelayedMessage mark_message(int partition, std::string_view token) {
     return {.key = std::string(mark_prefix) + std::to_string(partition),
             .value = std::string(token),
@@ -181,7 +186,7 @@ Result<DelayedRecord> parse_delayed(std::optional<std::string_view> key, std::op
     if (key->starts_with(mark_prefix)) return delayed::Mark{value.value_or("")};
     if (key->starts_with(schedule_run_prefix)) return delayed::ScheduleState{*key, value};
     if (key->starts_with(cancel_prefix)) {
-        if (!value) return delayed::CancelDone{};
+        if (!value) return delayed::CancelDone{key->substr(cancel_prefix.size())};
         return parse_cancel(*key, *value);
     }
     // A job without a payload is no tombstone: it has headers.

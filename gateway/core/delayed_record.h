@@ -70,7 +70,9 @@ struct Gone {
 struct Cancels {
     DelayedCancel cancel;
 };
-struct CancelDone {};
+struct CancelDone {
+    std::string_view job_id;
+};
 struct ScheduleState {
     std::string_view key;                   // with its prefix
     std::optional<std::string_view> value;  // nothing: forgotten
@@ -86,6 +88,8 @@ using DelayedRecord = std::variant<delayed::Waits, delayed::Gone, delayed::Cance
 Result<DelayedRecord> parse_delayed(std::optional<std::string_view> key, std::optional<std::string_view> value,
                                     std::span<const FieldView> headers);
 
+// What the owner of the partition writes.
+DelayedMessage cancel_done_message(std::string_view job_id, int partition);
 DelayedMessage mark_message(int partition, std::string_view token);
 
 // What becomes of a job that waits, as one text for a file: what dispatching it needs.

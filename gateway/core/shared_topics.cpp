@@ -15,6 +15,7 @@ SharedTopic compacted(std::string_view name, int partitions) {
             {{"cleanup.policy", "compact"},
              {"segment.ms", "600000"},
              {"min.cleanable.dirty.ratio", "0.1"},
+             {"message.timestamp.type", "LogAppendTime"},  // who writes learns the brokers' time
              {"max.message.bytes", largest_record}}};
 }
 

@@ -63,6 +63,21 @@ TEST(DelayedJobs, C8_what_was_taken_comes_again_only_when_it_is_put_back) {
     EXPECT_EQ(jobs.next(), std::nullopt);
 }
 
+TEST(DelayedJobs, C8_one_may_be_taken_before_its_time) {
+    DelayedJobs jobs;
+    jobs.put(uuid(1), "q", at(100), {1, 10});
+    jobs.put(uuid(2), "q", at(200), {2, 10});
+    const auto taken = jobs.take(uuid(1));
+    ASSERT_TRUE(taken);
+    EXPECT_EQ(taken->place.position, 1U);
+    EXPECT_TRUE(jobs.is_taken(uuid(1)));
+    EXPECT_FALSE(jobs.take(uuid(1)));
+    EXPECT_FALSE(jobs.take(uuid(3)));
+    EXPECT_EQ(positions(jobs.take_due(at(500), 10)), Positions({2}));
+    jobs.put_back(taken->handle, taken->due);
+    EXPECT_EQ(jobs.next(), at(100));
+}
+
 TEST(DelayedJobs, C8_ids_that_differ_in_case_alone_are_two) {
     DelayedJobs jobs;
     jobs.put("0190a6e0-0000-7000-8000-00000000000a", "q", at(1), {1, 1});

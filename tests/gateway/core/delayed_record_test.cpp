@@ -76,7 +76,9 @@ TEST(DelayedRecord, C8_a_cancel_goes_to_the_partition_of_its_job) {
     const Result<DelayedRecord> read = parse_delayed(message.key, message.value, {});
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(std::get<delayed::Cancels>(*read).cancel, cancel);
-    EXPECT_TRUE(std::holds_alternative<delayed::CancelDone>(parse_delayed(message.key, std::nullopt, {}).value()));
+    const DelayedMessage done = cancel_done_message(cancel.job_id, 3);
+    EXPECT_EQ(done.key, message.key);
+    EXPECT_EQ(std::get<delayed::CancelDone>(parse_delayed(done.key, done.value, {}).value()).job_id, cancel.job_id);
 }
 
 TEST(DelayedRecord, C8_tombstones_marks_and_states_of_schedules) {

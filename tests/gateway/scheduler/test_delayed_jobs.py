@@ -1,0 +1,145 @@
+"""C8: jobs that wait for a time, over several schedulers that live and die, on an Apache Kafka."""
+
+import json
+import time
+
+from kafka_client import Record
+from schedulers import assert_each_once_and_none_early, percentile, wait_for
+
+
+def lateness(due, came):
+    return {job: times[0] - due[job] for job, times in came.items()}
+
+
+def report(what, values):
+    print(f"{what}: {len(values)} jobs, late by p50 {percentile(values, 0.5)} ms, p99 {percentile(values, 0.99)} ms, "
+          f"at most {max(values, default=0)} ms")
+
+
+def partition_of_jobs(schedulers):
+    """{id: partition}, while they are there."""
+    return {record.key.decode(): record.partition for record in schedulers.kafka.read(schedulers.delayed)
+            if record.key and not record.key.startswith(b"mark/")}
+
+
+def test_C8_ten_thousand_jobs_in_a_minute_over_two_schedulers_of_which_one_is_killed(schedulers):
+    one, other = schedulers.start(), schedulers.start()
+    for each in (one, other):
+        each.wait_until_ready(6)
+    killed_ones = set(one.status["partitions"])
+    due = schedulers.delay(10_000, 5, 65)
+    at = partition_of_jobs(schedulers)
+    begin = min(due.values()) / 1000
+    time.sleep(max(0.0, begin + 30 - time.time()))  # the middle of the minute
+    one.kill()
+    killed_at = time.time() * 1000
+    came = schedulers.dispatched(len(due))
+    wait_for(lambda: not other.status["waiting"], "nothing that waits")
+    late = lateness(due, came)
+    living = [ms for job, ms in late.items() if at[job] not in killed_ones]
+    killed = [ms for job, ms in late.items() if at[job] in killed_ones and due[job] > killed_at]
+    report("of living owners", living)
+    report("of the killed one, before", [ms for job, ms in late.items() if at[job] in killed_ones and due[job] <= killed_at])
+    report("of the killed one, after", killed)
+    assert killed, "the killed one had nothing left to do"
+    assert_each_once_and_none_early(due, schedulers.dispatched(len(due)))
+
+
+def test_C8_each_of_many_jobs_is_either_cancelled_or_dispatched(schedulers):
+    one, other = schedulers.start(), schedulers.start()
+    for each in (one, other):
+        each.wait_until_ready(6)
+    due = schedulers.delay(2000, 4, 8)
+    # While they become due, by the one that need not own them.
+    order = sorted(due, key=due.get)
+    begin = min(due.values()) / 1000
+    for number, job in enumerate(order):
+        pause = begin + 4 * number / len(order) - time.time()
+        if pause > 0.01:
+            time.sleep(pause)
+        other.cancel(job)
+    for _ in order:
+        assert other.commands.get(timeout=60)["error"] == ""
+    wait_for(lambda: not one.status["waiting"] and not other.status["waiting"], "nothing that waits")
+    wait_for(lambda: one.status["cancelled"] + other.status["cancelled"] + one.status["dispatched"] +
+             other.status["dispatched"] == len(due), "all that is counted")
+    cancelled = one.status["cancelled"] + other.status["cancelled"]
+    came = schedulers.dispatched(len(due) - cancelled)
+    # Whoever came too late has the cancel in the queue's control topic.
+    forwarded = wait_for(lambda: (found := {json.loads(json.dumps(record.key.decode())).removeprefix("cancel/")
+                                            for record in schedulers.kafka.read(schedulers.control)}) >= set(came) and found,
+                         "cancels of what was dispatched")
+    print(f"{cancelled} cancelled, {len(came)} dispatched before")
+    assert cancelled > 0 and came, "nothing raced"
+    assert len(came) + cancelled == len(due)
+    assert all(len(times) == 1 for times in came.values())
+    assert forwarded == set(came)
+
+
+def test_C8_restarts_lose_nothing(schedulers):
+    only = schedulers.start()
+    only.wait_until_ready(12)
+    due = schedulers.delay(3000, 1, 6)
+    for kill in (True, False, True):
+        wait_for(lambda: only.status["dispatched"] > 100, "jobs on their way")
+        if kill:
+            only.kill()
+        else:
+            only.stop()
+        only = schedulers.start()
+        due |= schedulers.delay(1000, 3, 8, id_prefix=f"more {len(due)} ")
+    came = schedulers.dispatched(len(due))
+    only.wait_until_ready(12)
+    wait_for(lambda: not only.status["waiting"], "nothing that waits")
+    assert_each_once_and_none_early(due, schedulers.dispatched(len(due)))
+    assert len(came) == len(due)
+
+
+def test_C8_jobs_that_become_due_while_kafka_is_away_come_afterwards(schedulers, cluster):
+    one, other = schedulers.start(), schedulers.start()
+    for each in (one, other):
+        each.wait_until_ready(6)
+    due = schedulers.delay(3000, 2, 14)
+    wait_for(lambda: one.status["dispatched"] and other.status["dispatched"], "jobs on their way")
+    cluster.kill(1)
+    time.sleep(8)  # longer than the session
+    cluster.start([1])
+    schedulers.dispatched(len(due))
+    wait_for(lambda: one.status["ready"] and other.status["ready"] and not one.status["waiting"] and not other.status["waiting"],
+             "nothing that waits")
+    came = schedulers.dispatched(len(due))
+    report("with Kafka away for 8 s", list(lateness(due, came).values()))
+    assert_each_once_and_none_early(due, came)
+
+
+def test_C8_a_topic_that_does_not_exist_holds_only_its_own_jobs_up(schedulers):
+    only = schedulers.start()
+    only.wait_until_ready(12)
+    missing = schedulers.prefix + "later"
+    lost = schedulers.delay(200, 1, 2, topic=missing, id_prefix="of no topic ")
+    due = schedulers.delay(1000, 1, 4)
+    came = schedulers.dispatched(len(due))
+    report("beside a topic that is missing", list(lateness(due, came).values()))
+    assert_each_once_and_none_early(due, came)
+    assert only.status["waiting"] == {"test.queue": len(lost)}
+    schedulers.kafka.create(missing)
+    assert set(schedulers.dispatched(len(lost), missing)) == set(lost)
+
+
+def test_C8_a_record_that_nobody_understands_is_counted_and_passed_over(schedulers):
+    only = schedulers.start()
+    only.wait_until_ready(12)
+    schedulers.kafka.produce(schedulers.delayed, [Record(key="bad", value="no headers"), Record(key="cancel/x", value="no json")])
+    due = schedulers.delay(100, 0, 1)
+    assert_each_once_and_none_early(due, schedulers.dispatched(len(due)))
+    wait_for(lambda: only.status["refused"] == 2, "two that were refused")
+
+
+def test_C8_the_same_job_twice_is_one_job(schedulers):
+    only = schedulers.start()
+    only.wait_until_ready(12)
+    due = schedulers.delay(500, 4, 5)
+    due = schedulers.delay(500, 4, 5) | {}
+    came = schedulers.dispatched(len(due))
+    wait_for(lambda: not only.status["waiting"], "nothing that waits")
+    assert_each_once_and_none_early(due, came)
