@@ -130,7 +130,7 @@ private:
         bool reads = false;
         bool is_live = false;
         bool is_revoking = false;
-        bool is_fenced = false;
+        bool must_restart = false;
         std::optional<Batch> batch;  // under way, or of unknown outcome
         bool is_writing = false;
         std::map<std::string, Cancelling> cancels;               // by job id
@@ -217,8 +217,9 @@ private:
         const std::optional<Time> time = now();
         if (!time) return longest;
         for (const auto& [partition, owned] : owned_) {
-            if (!owned->is_live || owned->is_writing) continue;
-            const Time next = std::min(owned->jobs.next().value_or(Time::max()), owned->schedules_at);
+            if (!owned->is_live || owned->is_writing || owned->is_revoking) continue;
+            Time next = owned->jobs.next().value_or(Time::max());
+            if (gateway_log_->caught_up()) next = std::min(next, owned->schedules_at);
             const Duration left = std::max({next, owned->not_before, *time}) - *time;
             longest =
                 std::min(longest, std::chrono::ceil<std::chrono::milliseconds>(std::min<Duration>(left, longest_turn)));
@@ -238,7 +239,7 @@ private:
             open(*owned, here);
             hear(*owned);
         }
-        restart_fenced();
+        restart();
         settle_revokes();
         std::erase_if(retired_, [](const auto& each) { return each->has_ended(); });
         write_commands();
@@ -335,9 +336,9 @@ private:
     }
 
     // From the beginning, as long as the group says that the partition is ours.
-    void restart_fenced() {
+    void restart() {
         for (auto& [partition, owned] : owned_) {
-            if (!owned->is_fenced) continue;
+            if (!owned->must_restart) continue;
             if (owned->reads) delayed_log_->stop(owned->id);
             retired_.push_back(std::move(owned->dispatcher));
             auto again = std::make_unique<Owned>(partition, options_.data);
@@ -396,7 +397,8 @@ private:
         owned.id = ++last_id_;
         if (const Result<void> started = delayed_log_->start(owned.id, {options_.delayed_topic, owned.partition});
             !started) {
-            owned.trouble = started.error().message;
+            hear_of_trouble(started.error());
+            owned.must_restart = true;
             return;
         }
         owned.reads = true;
@@ -462,7 +464,7 @@ private:
 
     void on(Owned& owned, const dispatch::Fenced&) {
         log::warn("another gateway has the delayed jobs of a partition", {{"partition", owned.partition}});
-        owned.is_fenced = true;
+        owned.must_restart = true;
         owned.is_live = owned.is_writing = false;
     }
 
@@ -831,7 +833,7 @@ private:
             const auto machines = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
             status.brokers_clock = std::chrono::round<std::chrono::milliseconds>(*time - machines);
         }
-        if (status == told_ && !at_once) return;
+        if (status == told_) return;
         told_ = status;
         boost::asio::post(owner_, [listening = listening_, listener = listener_, status = std::move(status)] {
             if (listening->load()) (*listener)(status);

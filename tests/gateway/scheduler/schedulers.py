@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 
-from kafka_client import TOOL, KafkaClient
+from kafka_client import TOOL, KafkaClient, Record
 
 PROGRAM = TOOL.with_name("drover_scheduler_tool")
 PATIENCE = 120  # seconds; only a failing test waits so long
@@ -77,8 +77,7 @@ class Schedulers:
         self.prefix = f"t{uuid.uuid4().hex[:8]}."
         self.delayed, self.gateway, self.events = (self.prefix + name for name in ("delayed", "gateway", "events"))
         self.jobs, self.control = self.prefix + "jobs", self.prefix + "jobs.control"
-        told = {"message.timestamp.type": "LogAppendTime"}
-        config = {name.replace(".", "_"): value for name, value in told.items()}
+        config = {"message_timestamp_type": "LogAppendTime"}
         self.kafka.create(self.delayed, partitions=partitions, cleanup_policy="compact", **config)
         self.kafka.create(self.gateway, cleanup_policy="compact", **config)
         self.kafka.create(self.jobs, partitions=4, **config)
@@ -119,7 +118,6 @@ class Schedulers:
                     "metadata": {"name": short, "namespace": namespace,
                                  "annotations": {"drover.dev/local-command": "none"}},
                     "spec": {"kafka": {"topic": self.jobs}, **spec}}
-        from kafka_client import Record
         self.kafka.produce(self.gateway, [Record(key=f"queue/{name}", value=json.dumps(resource))])
 
     def upsert(self, name, body):
@@ -139,9 +137,6 @@ class Schedulers:
         for record in self.kafka.read(topic, count=count):
             came[record.header("drover-job-id")].append(record.timestamp)
         return came
-
-    def waiting(self):
-        return sum(sum(each.status.get("waiting", {}).values()) for each in self._running)
 
 
 def assert_each_once_and_none_early(due, came):

@@ -1,6 +1,5 @@
 """C8: jobs that wait for a time, over several schedulers that live and die, on an Apache Kafka."""
 
-import json
 import time
 
 from kafka_client import Record
@@ -33,8 +32,9 @@ def test_C8_ten_thousand_jobs_in_a_minute_over_two_schedulers_of_which_one_is_ki
     time.sleep(max(0.0, begin + 30 - time.time()))  # the middle of the minute
     one.kill()
     killed_at = time.time() * 1000
-    came = schedulers.dispatched(len(due))
+    schedulers.dispatched(len(due))
     wait_for(lambda: not other.status["waiting"], "nothing that waits")
+    came = schedulers.dispatched(len(due))
     late = lateness(due, came)
     living = [ms for job, ms in late.items() if at[job] not in killed_ones]
     killed = [ms for job, ms in late.items() if at[job] in killed_ones and due[job] > killed_at]
@@ -42,7 +42,7 @@ def test_C8_ten_thousand_jobs_in_a_minute_over_two_schedulers_of_which_one_is_ki
     report("of the killed one, before", [ms for job, ms in late.items() if at[job] in killed_ones and due[job] <= killed_at])
     report("of the killed one, after", killed)
     assert killed, "the killed one had nothing left to do"
-    assert_each_once_and_none_early(due, schedulers.dispatched(len(due)))
+    assert_each_once_and_none_early(due, came)
 
 
 def test_C8_each_of_many_jobs_is_either_cancelled_or_dispatched(schedulers):
@@ -66,7 +66,7 @@ def test_C8_each_of_many_jobs_is_either_cancelled_or_dispatched(schedulers):
     cancelled = one.status["cancelled"] + other.status["cancelled"]
     came = schedulers.dispatched(len(due) - cancelled)
     # Whoever came too late has the cancel in the queue's control topic.
-    forwarded = wait_for(lambda: (found := {json.loads(json.dumps(record.key.decode())).removeprefix("cancel/")
+    forwarded = wait_for(lambda: (found := {record.key.decode().removeprefix("cancel/")
                                             for record in schedulers.kafka.read(schedulers.control)}) >= set(came) and found,
                          "cancels of what was dispatched")
     print(f"{cancelled} cancelled, {len(came)} dispatched before")
@@ -88,11 +88,10 @@ def test_C8_restarts_lose_nothing(schedulers):
             only.stop()
         only = schedulers.start()
         due |= schedulers.delay(1000, 3, 8, id_prefix=f"more {len(due)} ")
-    came = schedulers.dispatched(len(due))
+    schedulers.dispatched(len(due))
     only.wait_until_ready(12)
     wait_for(lambda: not only.status["waiting"], "nothing that waits")
     assert_each_once_and_none_early(due, schedulers.dispatched(len(due)))
-    assert len(came) == len(due)
 
 
 def test_C8_jobs_that_become_due_while_kafka_is_away_come_afterwards(schedulers, cluster):
@@ -138,8 +137,8 @@ def test_C8_a_record_that_nobody_understands_is_counted_and_passed_over(schedule
 def test_C8_the_same_job_twice_is_one_job(schedulers):
     only = schedulers.start()
     only.wait_until_ready(12)
+    schedulers.delay(500, 4, 5)
     due = schedulers.delay(500, 4, 5)
-    due = schedulers.delay(500, 4, 5) | {}
     came = schedulers.dispatched(len(due))
     wait_for(lambda: not only.status["waiting"], "nothing that waits")
     assert_each_once_and_none_early(due, came)
