@@ -129,6 +129,15 @@ class Schedulers:
     def remove(self, name):
         self._run("remove", "--name", name)
 
+    def states(self, topic=None):
+        """What has been written last about the runs of each schedule."""
+        found = {}
+        for record in self.kafka.read(topic or self.delayed):
+            if record.key.startswith(b"schedule-run/"):
+                name = record.key.decode().rpartition("/")[2]
+                found[name] = json.loads(record.value) if record.value else None
+        return {name: told for name, told in found.items() if told}
+
     def dispatched(self, count, topic=None):
         """The jobs that came, once there are `count` of them; {id: [when by the broker]}."""
         topic = topic or self.jobs
