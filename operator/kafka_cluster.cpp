@@ -33,9 +33,10 @@ using Steady = std::chrono::steady_clock;
 
 constexpr auto call_timeout = 5s;
 constexpr auto awake_interval = 500ms;
-constexpr auto together = 100ms;  // what is due within it is looked at in one go
+constexpr auto in_one_go = 100ms;  // what is due within it is looked at in one go
 constexpr auto after_trouble = 300ms;
 constexpr auto idle_interval = 30s;
+constexpr auto refused_interval = 3s;
 constexpr auto prepare_again = 3s;
 constexpr auto keep_house_interval = 60s;
 constexpr auto recommit_interval = 24h;       // Kafka forgets the offsets of an empty group after seven days
@@ -96,8 +97,10 @@ bool QueueView::says_the_same(const QueueView& other) const {
 
 class KafkaCluster::Worker {
 public:
-    Worker(kafka::Settings settings, boost::asio::any_io_executor owner, Listener& listener)
+    Worker(kafka::Settings settings, boost::asio::any_io_executor owner, Listener& listener,
+           std::function<bool()> may_write)
         : settings_(std::move(settings)),
+          may_write_(std::move(may_write)),
           calls_(std::move(owner), listener, alive_),
           thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
@@ -125,6 +128,7 @@ private:
         Arrivals arrivals;
         QueueView view;
         bool is_told = false;
+        bool is_refused = false;  // it spoils a look at several: it is looked at alone
     };
     using Queues = std::map<kube::ObjectKey, Queue>;
     using Entry = Queues::value_type;
@@ -149,6 +153,7 @@ private:
     void tell_trouble(Entry& entry, const Error& error);
 
     const kafka::Settings settings_;
+    const std::function<bool()> may_write_;
     const std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
     const kube::OwnerCalls<Listener> calls_;
 
@@ -251,15 +256,20 @@ Result<std::size_t> KafkaCluster::Worker::round() {
     if (Result<void> connected = connect(); !connected) return tl::unexpected(connected.error());
     if (Result<void> prepared = prepare_each(); !prepared) return tl::unexpected(prepared.error());
     const std::vector<Entry*> queues = due_for_a_look();
-    const Result<void> looked = look(queues);
-    if (looked) return queues.size();
-    if (is_outage(looked.error())) return tl::unexpected(looked.error());
-    // One queue's refusal is no trouble of the others.
-    for (Entry* entry : queues) {
-        if (Result<void> alone = look({entry}); !alone) {
-            if (is_outage(alone.error())) return tl::unexpected(alone.error());
-            tell_trouble(*entry, alone.error());
-        }
+    std::vector<Entry*> together, alone;
+    for (Entry* entry : queues) (entry->second.is_refused ? alone : together).push_back(entry);
+    if (const Result<void> looked = look(together); !looked) {
+        if (is_outage(looked.error())) return tl::unexpected(looked.error());
+        alone.insert(alone.end(), together.begin(), together.end());
+    }
+    // One queue's refusal is no trouble of the others, and does not cost them a look each time.
+    for (Entry* entry : alone) {
+        const Result<void> looked = look({entry});
+        if (!looked && is_outage(looked.error())) return tl::unexpected(looked.error());
+        entry->second.is_refused = !looked;
+        if (looked) continue;
+        tell_trouble(*entry, looked.error());
+        entry->second.look_at = Steady::now() + refused_interval;
     }
     return queues.size();
 }
@@ -325,7 +335,7 @@ Result<void> KafkaCluster::Worker::prepare(const std::vector<Entry*>& queues) {
 }
 
 std::vector<KafkaCluster::Worker::Entry*> KafkaCluster::Worker::due_for_a_look() {
-    const auto soon = Steady::now() + together;
+    const auto soon = Steady::now() + in_one_go;
     std::vector<Entry*> due;
     for (Entry& entry : queues_) {
         if (entry.second.is_prepared && entry.second.look_at <= soon) due.push_back(&entry);
@@ -454,7 +464,7 @@ void KafkaCluster::Worker::say_in_control(Entry& entry) {
         messages.push_back(jobqueue::control_message(jobqueue::control::Pause{
             .source = pause_source, .paused = paused, .by = "spec.paused", .reason = "", .at = now()}));
     }
-    if (messages.empty()) return;
+    if (messages.empty() || !may_write_()) return;
     if (!writer_) {
         auto writer = ControlWriter::create(settings_);
         if (!writer) return log::warn("the control topic cannot be written", {{"error", writer.error().message}});
@@ -469,7 +479,7 @@ void KafkaCluster::Worker::say_in_control(Entry& entry) {
 // Finished records go, but for the last ones. That it fails is no trouble of the queue's: it is tried again.
 void KafkaCluster::Worker::keep_house(Entry& entry, const lag::QueueOffsets& seen) {
     Queue& queue = entry.second;
-    if (Steady::now() < queue.keep_house_at) return;
+    if (Steady::now() < queue.keep_house_at || !may_write_()) return;
     queue.keep_house_at = Steady::now() + keep_house_interval;
     std::map<kafka::TopicPartition, std::int64_t> before;
     for (const auto& [partition, position] : seen.positions) {
@@ -525,8 +535,9 @@ void KafkaCluster::Worker::tell_trouble(Entry& entry, const Error& error) {
     tell(entry, std::move(view));
 }
 
-KafkaCluster::KafkaCluster(kafka::Settings settings, boost::asio::any_io_executor owner, Listener& listener)
-    : worker_(std::make_unique<Worker>(std::move(settings), std::move(owner), listener)) {}
+KafkaCluster::KafkaCluster(kafka::Settings settings, boost::asio::any_io_executor owner, Listener& listener,
+                           std::function<bool()> may_write)
+    : worker_(std::make_unique<Worker>(std::move(settings), std::move(owner), listener, std::move(may_write))) {}
 
 KafkaCluster::~KafkaCluster() = default;
 

@@ -10,6 +10,7 @@
 
 #include <utility>  // before Boost 1.74's coroutine headers, which forget it
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,8 +63,10 @@ public:
         ~Listener() = default;
     };
 
-    // `listener` outlives the object, which is destroyed on the owner's executor.
-    KafkaCluster(kafka::Settings settings, boost::asio::any_io_executor owner, Listener& listener);
+    // `listener` outlives the object, which is destroyed on the owner's executor. `may_write` is asked, by the thread,
+    // before anything but topics is written: false as soon as somebody else may lead.
+    KafkaCluster(kafka::Settings settings, boost::asio::any_io_executor owner, Listener& listener,
+                 std::function<bool()> may_write);
     ~KafkaCluster();
 
     void wish(const kube::ObjectKey& key, QueueWish wish);

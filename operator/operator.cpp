@@ -19,6 +19,7 @@
 #include "operator/kafka_cluster.h"
 #include "operator/mirror.h"
 #include "operator/operator_metrics.h"
+#include "operator/queue_announcer.h"
 #include "operator/queue_reconciler.h"
 #include "src/http/server.h"
 #include "src/kube/event_recorder.h"
@@ -78,7 +79,7 @@ private:
         Cluster(Operator& owner, const kafka::Settings& settings)
             : operator_(owner),
               servers(settings.at("bootstrap.servers")),
-              work(settings, owner.io_.get_executor(), *this) {}
+              work(settings, owner.io_.get_executor(), *this, [&owner] { return owner.may_write(); }) {}
         void looked(const ObjectKey& queue, const QueueView& view) override { operator_.looked(queue, view); }
         void round_done(Duration took, bool reachable) override {
             operator_.metrics_.round_done(servers, took, reachable);
@@ -94,6 +95,9 @@ private:
         std::optional<QueueView> view;
         std::optional<kafka::Settings> kafka;
         std::optional<int> desired;
+        // As the gateways of which Kafka were last told of it.
+        std::shared_ptr<const jobqueue::JobQueue> announced;
+        std::optional<kafka::Settings> announced_at;
     };
 
     void leading() override;
@@ -109,6 +113,8 @@ private:
     void ask_kafka(const ObjectKey& key, const QueueOutcome& outcome);
     void forget(const ObjectKey& key);
     void leave_kafka(const ObjectKey& key, Queue& queue);
+    void announce(Queue& queue, const std::shared_ptr<const jobqueue::JobQueue>& now_is);
+    void withdraw(Queue& queue);
     void write_event(const ObjectKey& key, const kube::EventNote& note);
     void wait_for_next();
     bool is_synced() const;
@@ -126,6 +132,7 @@ private:
     kube::WorkQueue work_;
     std::map<ObjectKey, Queue> queues_;
     std::map<kafka::Settings, std::unique_ptr<Cluster>> clusters_;
+    std::map<kafka::Settings, std::unique_ptr<QueueAnnouncer>> announcers_;
     boost::asio::steady_timer timer_{io_};
     std::mt19937_64 random_{std::random_device{}()};
     bool leads_ = false;
@@ -179,6 +186,7 @@ void Operator::stop() {
     timer_.cancel();
     pool_.join();
     clusters_.clear();
+    announcers_.clear();
     elector_.reset();
     queue_mirrors_.clear();
     deployment_mirrors_.clear();
@@ -200,6 +208,7 @@ void Operator::following(const std::string& holder) {
     leads_ = false;
     metrics_.set_leading(false);
     clusters_.clear();
+    announcers_.clear();
     queues_.clear();
 }
 
@@ -333,6 +342,27 @@ void Operator::ask_kafka(const ObjectKey& key, const QueueOutcome& outcome) {
     if (!cluster) cluster = std::make_unique<Cluster>(*this, *queue.kafka);
     cluster->queues.insert(key);
     cluster->work.wish(key, outcome.wish);
+    if (outcome.wish.queue) announce(queue, outcome.wish.queue);
+}
+
+void Operator::announce(Queue& queue, const std::shared_ptr<const jobqueue::JobQueue>& now_is) {
+    if (queue.announced == now_is && queue.announced_at == queue.kafka) return;
+    const auto servers = [](const kafka::Settings& settings) { return settings.at("bootstrap.servers"); };
+    // Other settings for the same brokers are another way to the same topic.
+    if (queue.announced_at && servers(*queue.announced_at) != servers(*queue.kafka)) withdraw(queue);
+    std::unique_ptr<QueueAnnouncer>& announcer = announcers_[*queue.kafka];
+    if (!announcer) announcer = std::make_unique<QueueAnnouncer>(*queue.kafka, [this] { return may_write(); });
+    announcer->announce(*now_is);
+    queue.announced = now_is;
+    queue.announced_at = queue.kafka;
+}
+
+void Operator::withdraw(Queue& queue) {
+    if (!queue.announced) return;
+    const auto announcer = announcers_.find(*queue.announced_at);
+    if (announcer != announcers_.end()) announcer->second->withdraw(*queue.announced);
+    queue.announced.reset();
+    queue.announced_at.reset();
 }
 
 void Operator::leave_kafka(const ObjectKey& key, Queue& queue) {
@@ -349,6 +379,7 @@ void Operator::leave_kafka(const ObjectKey& key, Queue& queue) {
 void Operator::forget(const ObjectKey& key) {
     const auto queue = queues_.find(key);
     if (queue == queues_.end()) return;
+    withdraw(queue->second);
     leave_kafka(key, queue->second);
     queues_.erase(queue);
 }

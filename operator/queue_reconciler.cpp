@@ -6,6 +6,7 @@
 #include "operator/core/observation.h"
 #include "operator/core/scaling_memory.h"
 #include "operator/worker_pods.h"
+#include "src/kafka/admin.h"
 #include "src/telemetry/log.h"
 
 namespace drover::operators {
@@ -26,6 +27,9 @@ constexpr auto pods_last = 15s;
 constexpr auto pods_that_start_last = 3s;
 constexpr auto status_interval = 15s;  // of mere figures
 constexpr auto busy_interval = 1s;
+constexpr auto kafka_timeout = 5s;
+constexpr auto leaving_interval = 1s;
+constexpr auto watch_lags = 10s;  // at most, as far as we wait for it
 
 Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
@@ -105,6 +109,7 @@ public:
 private:
     Result<void> bring_about();
     void read_spec();
+    void read_deployment();
     Result<bool> find_kafka();
     void decide();
     Result<void> apply_workload();
@@ -115,6 +120,7 @@ private:
     void look_at_pods();
     Result<void> write_status();
     Result<void> let_go();
+    Result<bool> delete_topics();
     Result<void> set_finalizer(bool wanted);
     Result<void> may_write() const;
 
@@ -151,9 +157,9 @@ Result<void> Reconcile::bring_about() {
     if (input_.view) facts_.figures = input_.view->figures;
     const bool is_last = facts_.figures && memory_.settled_at && input_.view->at > *memory_.settled_at;
     facts_.retired = operator_core::retired_retry_topics(queue, status_before(), is_last ? &*facts_.figures : nullptr);
-    if (Result<void> set = set_finalizer(!queue.target_ref_name.empty()); !set) return set;
+    if (Result<void> set = set_finalizer(!queue.target_ref_name.empty() || queue.kafka.delete_topics); !set) return set;
 
-    if (input_.deployment) deployment_ = *input_.deployment;
+    read_deployment();
     const Result<bool> found = find_kafka();
     if (!found) return tl::unexpected(found.error());
     if (!*found) return write_status();
@@ -182,6 +188,9 @@ Result<void> Reconcile::bring_about() {
     const bool has_work = facts_.figures && facts_.figures->unfinished > 0;
     outcome_.wish.awake = has_workers || has_work;
     if (has_workers || has_work) outcome_.again = busy_interval;
+    if (const std::optional<Time> change = operator_core::next_scheduled_change(memory_.policy, now())) {
+        outcome_.again = std::min<Duration>(outcome_.again, *change - now());
+    }
     return applied ? written : applied;
 }
 
@@ -213,7 +222,26 @@ void Reconcile::read_spec() {
     }
     parsed.queues.front().source_line = 0;
     memory_.queue = std::make_shared<const jobqueue::JobQueue>(std::move(parsed.queues.front()));
+    memory_.policy = operator_core::scaling_policy_of(*memory_.queue);
     memory_.spec_valid = yes("Valid", "The spec can be acted on");
+}
+
+std::int64_t generation_of(const json& deployment) {
+    return deployment.value("/metadata/generation"_json_pointer, std::int64_t{0});
+}
+
+void Reconcile::read_deployment() {
+    if (input_.deployment) deployment_ = *input_.deployment;
+    if (!memory_.deployment || Steady::now() >= memory_.deployment_until) return;
+    const json& ours = *memory_.deployment;
+    const std::string& target = memory_.queue->target_ref_name;
+    const std::string name = target.empty() ? operator_core::workload_name(key_.name) : target;
+    if (ours.value("/metadata/name"_json_pointer, "") != name) return;
+    const auto uid = "/metadata/uid"_json_pointer;
+    const bool is_another = deployment_ && deployment_->value(uid, "") != ours.value(uid, "");
+    if (is_another || (deployment_ && generation_of(*deployment_) >= generation_of(ours))) return;
+    if (!deployment_) outcome_.again = watch_lags;  // or it was deleted
+    deployment_ = ours;
 }
 
 // False: it may not be asked, and facts_ say why.
@@ -261,7 +289,7 @@ void Reconcile::decide() {
     const bool paused = queue.paused || (facts_.figures && facts_.figures->paused);
     const int current = current_replicas();
     const auto seen = operator_core::observation_of(facts_.figures ? &*facts_.figures : nullptr, current, 0, paused);
-    Decision decision = operator_core::decide(operator_core::scaling_policy_of(queue), seen, *memory_.scaling, now());
+    Decision decision = operator_core::decide(memory_.policy, seen, *memory_.scaling, now());
     heed_annotations(queue, current, decision);
     memory_.scaling = decision.next;
     facts_.decision = decision;
@@ -312,8 +340,9 @@ Result<void> Reconcile::apply_workload() {
             facts_.workload_applied = no("ApplyFailed", object.at("kind").get<std::string>() + " " +
                                                             object.at("metadata").at("name").get<std::string>() + ": " +
                                                             applied.error().message);
-            // What the API server finds wrong does not mend itself: no need to ask it again and again.
-            if (applied.error().retryable) return applied;
+            // What the API server finds wrong does not mend itself: no need to ask it again and again. That somebody
+            // else wrote at the same time does.
+            if (applied.error().retryable || applied.error().code == Error::Code::conflict) return applied;
             note(kube::EventNote::Type::warning, "ApplyFailed", "Apply", facts_.workload_applied.message);
             outcome_.again = 60s;
             return {};
@@ -344,8 +373,8 @@ Result<void> Reconcile::apply(const json& object, bool is_deployment) {
     bool is_current = known != memory_.applied.end() && known->second == hash;
     // Somebody else has edited it since: what is ours is made so again.
     if (is_deployment && is_current) {
-        is_current = deployment_ && deployment_->value("/metadata/generation"_json_pointer, std::int64_t{0}) <=
-                                        memory_.deployment_generation;
+        is_current =
+            deployment_ && memory_.deployment && generation_of(*deployment_) <= generation_of(*memory_.deployment);
     }
     if (is_current) return {};
     if (Result<void> leads = may_write(); !leads) return leads;
@@ -353,7 +382,8 @@ Result<void> Reconcile::apply(const json& object, bool is_deployment) {
     if (!applied) return tl::unexpected(kube::to_error(applied.error()));
     memory_.applied[name] = hash;
     if (is_deployment) {
-        memory_.deployment_generation = applied->value("/metadata/generation"_json_pointer, std::int64_t{0});
+        memory_.deployment = *applied;
+        memory_.deployment_until = Steady::now() + watch_lags;
         deployment_ = std::move(*applied);
     }
     return {};
@@ -461,7 +491,56 @@ Result<void> Reconcile::let_go() {
             if (!applied) return tl::unexpected(kube::to_error(applied.error()));
         }
     }
+    read_spec();
+    if (memory_.queue && memory_.queue->kafka.delete_topics) {
+        const Result<bool> gone = delete_topics();
+        if (!gone) {
+            note(kube::EventNote::Type::warning, "TopicsNotDeleted", "Delete", gone.error().message);
+            return tl::unexpected(gone.error());
+        }
+        outcome_.again = leaving_interval;
+        if (!*gone) return {};
+    }
     return set_finalizer(false);
+}
+
+// False: not yet, since pods that run would make them anew by writing there.
+Result<bool> Reconcile::delete_topics() {
+    const jobqueue::JobQueue& queue = *memory_.queue;
+    if (queue.target_ref_name.empty() && input_.deployment &&
+        input_.deployment->value("/spec/replicas"_json_pointer, 0) > 0) {
+        if (Result<void> leads = may_write(); !leads) return tl::unexpected(leads.error());
+        const auto scaled = api_.merge_patch(deployments, kube::key_of(*input_.deployment), "",
+                                             json{{"spec", {{"replicas", 0}}}}, {.field_manager = field_manager});
+        if (!scaled && scaled.error().reason != kube::ApiError::Reason::not_found) {
+            return tl::unexpected(kube::to_error(scaled.error()));
+        }
+    }
+    // Who reads its figures, and would make a missing topic anew, is told of the end by what this reconcile returns.
+    if (!std::exchange(memory_.is_leaving, true)) return false;
+    const auto left = look_at_worker_pods(api_, key_);
+    if (!left) return tl::unexpected(kube::to_error(left.error()));
+    if (!left->empty()) return false;
+    const Result<bool> found = find_kafka();
+    if (!found) return found;
+    if (!*found) {
+        note(kube::EventNote::Type::warning, "TopicsKept", "Delete", facts_.kafka_reachable.message);
+        return true;
+    }
+    const jobqueue::Topics topics = jobqueue::topics_of(queue);
+    std::vector<std::string> names{topics.main, topics.dead_letters, topics.control};
+    for (const jobqueue::LaneTopic& lane : topics.lanes) {
+        if (lane.topic != topics.main) names.push_back(lane.topic);
+    }
+    for (const jobqueue::RetryTopic& retry : topics.retries) names.push_back(retry.topic);
+    for (const jobqueue::RetryTopic& retired : operator_core::retired_retry_topics(queue, status_before(), nullptr)) {
+        names.push_back(retired.topic);
+    }
+    const auto admin = kafka::Admin::connect(*memory_.kafka, kafka_timeout);
+    if (!admin) return tl::unexpected(admin.error());
+    if (Result<void> leads = may_write(); !leads) return tl::unexpected(leads.error());
+    if (Result<void> deleted = (*admin)->delete_topics(names); !deleted) return tl::unexpected(deleted.error());
+    return true;
 }
 
 Result<void> Reconcile::set_finalizer(bool wanted) {

@@ -44,12 +44,16 @@ struct QueueMemory {
     operator_core::Finding spec_valid;
     std::optional<kafka::Settings> kafka;               // how to reach it
     std::chrono::steady_clock::time_point kafka_until;  // then its Secret is read again
+    operator_core::ScalingPolicy policy;                // of `queue`
     std::optional<operator_core::Memory> scaling;
     std::map<std::string, std::size_t> applied;           // by kind and name, a hash of what was applied
     std::chrono::steady_clock::time_point applied_until;  // then all is applied again
-    std::int64_t deployment_generation = -1;              // as the last apply left it
+    // As the last apply left it; a watch may be behind for a moment, and then the older one would be held to.
+    std::optional<nlohmann::json> deployment;
+    std::chrono::steady_clock::time_point deployment_until;  // then the watch is believed in any case
     std::vector<operator_core::PodReport> pods;
     std::chrono::steady_clock::time_point pods_until;  // then they are asked again
+    bool is_leaving = false;                           // a reconcile has seen that it is being deleted
     std::optional<Time> settled_at;                    // since when all pods have the configuration that counts
     std::optional<nlohmann::json> status;              // as last written
     std::chrono::steady_clock::time_point status_at;

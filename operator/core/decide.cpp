@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "src/cron/times.h"
+
 namespace drover::operator_core {
 namespace {
 
@@ -177,7 +179,37 @@ void limit(Wanted& wanted, int most, const char* reason, const std::string& what
     wanted.message += "; " + what;
 }
 
+struct Minimum {
+    int replicas = 0;
+    std::string schedule;  // that asks for it, in words; "": minReplicas does
+};
+
+Minimum minimum_of(const ScalingPolicy& policy, Time now) {
+    Minimum minimum{std::max(policy.min_replicas, 0), ""};
+    for (const jobqueue::ScalingSchedule& each : policy.schedules) {
+        if (each.min_replicas <= minimum.replicas) continue;
+        // Open: of both, the end is the next to come.
+        const std::optional<Time> end = cron::next(each.end, each.zone, now);
+        const std::optional<Time> start = cron::next(each.start, each.zone, now);
+        if (!end || (start && *start < *end)) continue;
+        minimum = {each.min_replicas, "the schedule '" + each.start.text() + "' asks for " +
+                                          std::to_string(each.min_replicas) + " until " + format_rfc3339(*end)};
+    }
+    return minimum;
+}
+
 }  // namespace
+
+std::optional<Time> next_scheduled_change(const ScalingPolicy& policy, Time now) {
+    std::optional<Time> first;
+    for (const jobqueue::ScalingSchedule& each : policy.schedules) {
+        for (const cron::Expression* expression : {&each.start, &each.end}) {
+            const std::optional<Time> next = cron::next(*expression, each.zone, now);
+            if (next && (!first || *next < *first)) first = next;
+        }
+    }
+    return first;
+}
 
 ScalingPolicy scaling_policy_of(const jobqueue::JobQueue& queue) {
     ScalingPolicy policy;
@@ -188,12 +220,14 @@ ScalingPolicy scaling_policy_of(const jobqueue::JobQueue& queue) {
     policy.idle_after = queue.scaling.idle_after;
     policy.concurrency = queue.delivery.concurrency;
     policy.rate_limit = queue.delivery.rate_limit;
+    policy.schedules = queue.scaling.schedules;
     return policy;
 }
 
 Decision decide(const ScalingPolicy& policy, const Observation& seen, const Memory& memory, Time now) {
     const bool topic_known = seen.partitions && *seen.partitions >= 1;
-    const int least = std::max(policy.min_replicas, 0);
+    const Minimum minimum = minimum_of(policy, now);
+    const int least = minimum.replicas;
     const int ceiling = std::max(policy.max_replicas, 0);
     const int most = std::max(least, topic_known ? std::min(ceiling, *seen.partitions) : ceiling);
     const int current = std::clamp(seen.replicas, least, most);
@@ -260,8 +294,9 @@ Decision decide(const ScalingPolicy& policy, const Observation& seen, const Memo
     limit(wanted, most, "MaxReplicas", "maxReplicas is " + std::to_string(ceiling));
     if (wanted.replicas < least) {
         wanted.replicas = least;
-        wanted.reason = "MinReplicas";
-        wanted.message += "; minReplicas is " + std::to_string(least);
+        const bool scheduled = !minimum.schedule.empty();
+        wanted.reason = scheduled ? "Schedule" : "MinReplicas";
+        wanted.message += "; " + (scheduled ? minimum.schedule : "minReplicas is " + std::to_string(least));
     }
     window.add(wanted.replicas);
 

@@ -12,7 +12,7 @@
 //
 // While s is unknown, desired is ceil(backlog ÷ targetLag). Out at once, in only to the largest wish of the last
 // `scale_in_window`, to 0 only after `idle_after` without anything to do. What a figure that could not be read would
-// decide is held. The constants were tried with `make simulate`.
+// decide is held. A schedule that is open raises the minimum. The constants were tried with `make simulate`.
 //
 // All functions are total: any value has a defined answer. Times lie within the years 0 to 9999.
 #pragma once
@@ -38,10 +38,13 @@ struct ScalingPolicy {
     Duration scale_in_window = std::chrono::seconds(60);  // 0 follows every figure at once
     int concurrency = 8;                                  // slots of one replica
     std::optional<jobqueue::Rate> rate_limit;             // of the whole queue: more replicas than it feeds are idle
+    std::vector<jobqueue::ScalingSchedule> schedules;     // of other minimums
 
     bool operator==(const ScalingPolicy&) const = default;
 };
 ScalingPolicy scaling_policy_of(const jobqueue::JobQueue& queue);
+// When a schedule opens or closes next, which no figure tells of.
+std::optional<Time> next_scheduled_change(const ScalingPolicy& policy, Time now);
 
 // What is known now. An empty optional is "could not be read", which is not the same as 0.
 struct Observation {
@@ -97,7 +100,7 @@ struct Decision {
     bool operator==(const Decision&) const = default;
 };
 
-// The result lies within [min, max(min, min(max, partitions))].
+// The result lies within [min, max(min, min(max, partitions))], where min is minReplicas or an open schedule's.
 Decision decide(const ScalingPolicy& policy, const Observation& seen, const Memory& memory, Time now);
 
 }  // namespace drover::operator_core

@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 constexpr Duration max_retention = 87600h;  // ten years
 constexpr std::size_t max_settings = 100;
 constexpr std::size_t max_servers_length = 4096;
+constexpr std::size_t max_schedules = 20;
+constexpr std::size_t max_cron_length = 256;
 
 // librdkafka settings that decide whether jobs are lost or handed over twice, and one that loads code.
 constexpr std::array<std::string_view, 31> owned_settings{
@@ -90,6 +92,7 @@ void read_kafka(FieldReader fields, bool servers_may_be_missing, JobQueue& queue
     fields.read_string("topic", kafka.topic, check_topic);
     fields.read_integer("partitions", kafka.partitions, 1, 1000);
     fields.read_integer("replicationFactor", kafka.replication_factor, 1, 100);
+    fields.read_boolean("deleteTopics", kafka.delete_topics);
     fields.read_settings("settings", kafka.settings, max_settings);
     if (const Node* settings = fields.find("settings"); settings != nullptr) {
         const auto path = child_path(fields.path(), "settings");
@@ -182,12 +185,60 @@ void read_schemas(FieldReader& spec, std::map<std::string, std::string>& out) {
     }
 }
 
+std::optional<cron::Expression> read_cron(FieldReader& fields, std::string_view name) {
+    std::string text;
+    fields.require(name);
+    fields.read_string(name, text);
+    const Node* node = fields.find(name);
+    if (node == nullptr || !as_string(*node)) return std::nullopt;
+    if (text.size() > max_cron_length) {
+        fields.complain(name, "must have at most " + std::to_string(max_cron_length) + " characters");
+        return std::nullopt;
+    }
+    auto expression = cron::Expression::parse(text);
+    if (expression) return std::move(*expression);
+    fields.complain(name, "must be a cron expression, as in '0 8 * * mon-fri': " + expression.error().message);
+    return std::nullopt;
+}
+
+void read_schedule(FieldReader fields, int max_replicas, std::vector<ScalingSchedule>& out) {
+    const auto start = read_cron(fields, "start"), end = read_cron(fields, "end");
+    if (start && end && *start == *end) fields.complain("end", "is the same as start");
+    std::string zone_name = "UTC";
+    fields.read_string("timeZone", zone_name);
+    const Result<cron::Zone> zone = cron::Zone::load(zone_name.empty() ? " " : zone_name);
+    if (!zone) fields.complain("timeZone", zone.error().message);
+    int replicas = 0;
+    fields.require("minReplicas");
+    fields.read_integer("minReplicas", replicas, 1, 1000);
+    if (replicas > max_replicas) {
+        fields.complain("minReplicas",
+                        "is " + std::to_string(replicas) + ", more than maxReplicas, " + std::to_string(max_replicas));
+    }
+    fields.refuse_unknown();
+    if (start && end && zone) out.push_back({*start, *end, *zone, replicas});
+}
+
+void read_schedules(FieldReader& scaling, int max_replicas, std::vector<ScalingSchedule>& out) {
+    if (scaling.find("schedules") == nullptr) return;
+    std::size_t entries = 0;
+    scaling.read_sequence("schedules", [&](const Node& item, const std::string& path) {
+        ++entries;
+        read_schedule(FieldReader(&item, path, scaling.problems()), max_replicas, out);
+    });
+    if (entries > max_schedules) {
+        scaling.complain("schedules", "must have at most " + std::to_string(max_schedules) + " entries, has " +
+                                          std::to_string(entries));
+    }
+}
+
 void read_scaling(FieldReader fields, ScalingSpec& out) {
     fields.read_integer("minReplicas", out.min_replicas, 0, 1000);
     fields.read_integer("maxReplicas", out.max_replicas, 1, 1000);
     fields.read_duration("targetWait", out.target_wait, 1ms, 24h);
     fields.read_integer("targetLag", out.target_lag, 1, 1'000'000'000);
     fields.read_duration("idleAfter", out.idle_after, 0s, 24h);
+    read_schedules(fields, out.max_replicas, out.schedules);
     if (out.min_replicas > out.max_replicas)
         fields.complain("minReplicas", "is " + std::to_string(out.min_replicas) + ", more than maxReplicas, " +
                                            std::to_string(out.max_replicas));

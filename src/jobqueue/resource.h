@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "src/base/time.h"
+#include "src/cron/expression.h"
+#include "src/cron/zone.h"
 #include "src/jobqueue/retry_policy.h"
 
 namespace drover::jobqueue {
@@ -28,6 +30,7 @@ struct KafkaSpec {
     std::string topic;  // default "<namespace>.<name>"
     int partitions = 12;
     int replication_factor = 3;                   // a local broker has fewer: the runner lowers it
+    bool delete_topics = false;                   // with the queue; in a cluster only
     std::map<std::string, std::string> settings;  // passed to librdkafka as they are
     bool operator==(const KafkaSpec&) const = default;
 };
@@ -49,12 +52,24 @@ struct DeliverySpec {
     bool operator==(const DeliverySpec&) const = default;
 };
 
+// From each time of `start` to the next one of `end`.
+struct ScalingSchedule {
+    cron::Expression start, end;
+    cron::Zone zone;
+    int min_replicas = 1;
+    bool operator==(const ScalingSchedule& other) const {
+        return start == other.start && end == other.end && zone.name() == other.zone.name() &&
+               min_replicas == other.min_replicas;
+    }
+};
+
 struct ScalingSpec {
     int min_replicas = 0;
     int max_replicas = 20;
     Duration target_wait = std::chrono::seconds(30);
     int target_lag = 100;
     Duration idle_after = std::chrono::seconds(60);
+    std::vector<ScalingSchedule> schedules;  // where several are open, the largest minimum counts
     bool operator==(const ScalingSpec&) const = default;
 };
 

@@ -24,6 +24,7 @@ ordered_json kafka_json(const KafkaSpec& kafka) {
     if (!kafka.topic.empty()) json["topic"] = kafka.topic;
     json["partitions"] = kafka.partitions;
     json["replicationFactor"] = kafka.replication_factor;
+    json["deleteTopics"] = kafka.delete_topics;
     if (!kafka.settings.empty()) json["settings"] = kafka.settings;
     return json;
 }
@@ -35,11 +36,18 @@ ordered_json retention_json(const Retention& retention) {
 }
 
 ordered_json scaling_json(const ScalingSpec& scaling) {
-    return {{"minReplicas", scaling.min_replicas},
-            {"maxReplicas", scaling.max_replicas},
-            {"targetWait", format_duration(scaling.target_wait)},
-            {"targetLag", scaling.target_lag},
-            {"idleAfter", format_duration(scaling.idle_after)}};
+    ordered_json json{{"minReplicas", scaling.min_replicas},
+                      {"maxReplicas", scaling.max_replicas},
+                      {"targetWait", format_duration(scaling.target_wait)},
+                      {"targetLag", scaling.target_lag},
+                      {"idleAfter", format_duration(scaling.idle_after)}};
+    for (const ScalingSchedule& schedule : scaling.schedules) {
+        json["schedules"].push_back({{"start", schedule.start.text()},
+                                     {"end", schedule.end.text()},
+                                     {"timeZone", schedule.zone.name()},
+                                     {"minReplicas", schedule.min_replicas}});
+    }
+    return json;
 }
 
 ordered_json spec_json(const JobQueue& queue) {

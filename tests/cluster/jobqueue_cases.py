@@ -33,6 +33,7 @@ spec:
     topic: mails
     partitions: 6
     replicationFactor: 1
+    deleteTopics: true
     settings: {linger.ms: 5, socket.keepalive.enable: 'true', client.rack: '007'}
   worker:
     container: app
@@ -57,7 +58,8 @@ spec:
   priorities: [background, normal, critical]
   retention: {completed: {age: 1h, count: 10}, failed: {age: 2h, count: 0}}
   schemas: {send-email: {type: object, required: [to]}, any: {}}
-  scaling: {minReplicas: 1, maxReplicas: 3, targetWait: 10s, targetLag: 5, idleAfter: 5s}
+  scaling: {minReplicas: 1, maxReplicas: 3, targetWait: 10s, targetLag: 5, idleAfter: 5s,
+            schedules: [{start: 0 8 * * mon-fri, end: 0 18 * * mon-fri, timeZone: Europe/Berlin, minReplicas: 2}]}
   paused: true
   events: true
 """
@@ -91,6 +93,9 @@ GOOD = {
         "retry: {maxAttempts: 100, initial: 168h, maxDelay: 168h, jitter: 1}", "deadLetter: {retention: 87600h}",
         "retention: {failed: {age: 87600h, count: 1000000000}}",
         "scaling: {minReplicas: 1000, maxReplicas: 1000, targetWait: 24h, targetLag: 1000000000, idleAfter: 24h}"),
+    "schedules": queue("scaling: {schedules: [{start: '@daily', end: '30 0 8 * jan ?', minReplicas: 1}, "
+                       "{start: '*/5 0-6/2 1,L * 1-5', end: '59 23 31 12 *', timeZone: Etc/GMT+5, minReplicas: 20}]}"),
+    "no schedule": queue("scaling: {schedules: []}"),
     "every unit of time": queue("retry: {initial: 1h2m3s4ms5us, maxDelay: 4000s}"),
     "sizes in bytes": queue("delivery: {maxPayload: 104857600}"),
     "sizes as text": queue("delivery: {maxPayload: '500'}"),
@@ -126,6 +131,7 @@ BAD = [
                                                                             "drover.events", "drover.delayed")),
     *((kafka(f"partitions: {count}"), "spec.kafka.partitions") for count in (0, 1001, 1.5, "'12'")),
     *((kafka(f"replicationFactor: {count}"), "spec.kafka.replicationFactor") for count in (0, 101)),
+    (kafka("deleteTopics: please"), "spec.kafka.deleteTopics"),
     (kafka("settings: [linger.ms]"), "spec.kafka.settings"),
     (kafka("settings: {" + ", ".join(f"a{i}: x" for i in range(101)) + "}"), "spec.kafka.settings"),
     *((kafka(f"settings: {{a: {value}}}"), "spec.kafka.settings.a") for value in ("true", "1.5", "[1]", "{b: c}")),
@@ -200,6 +206,21 @@ BAD = [
         "idleAfter": ("25h", "60"),
     }.items() for value in values),
     (queue("scaling: {minReplicas: 5, maxReplicas: 2}"), "spec.scaling.minReplicas"),
+    *((queue(f"scaling: {{schedules: [{{{schedule}}}]}}"), f"spec.scaling.schedules[0].{field}") for schedule, field in (
+        ("end: 0 8 * * *, minReplicas: 1", "start"),
+        ("start: 0 8 * * *, minReplicas: 1", "end"),
+        ("start: 0 8 * * *, end: 0 9 * * *", "minReplicas"),
+        ("start: 0 8 * *, end: 0 9 * * *, minReplicas: 1", "start"),
+        ("start: '', end: 0 9 * * *, minReplicas: 1", "start"),
+        ("start: at eight, end: 0 9 * * *, minReplicas: 1", "start"),
+        ("start: 0 8 * * *, end: '@never', minReplicas: 1", "end"),
+        ("start: 0 8 * * *, end: 0 8 * * *, minReplicas: 1", "end"),
+        ("start: 0 8 * * *, end: 0 9 * * *, minReplicas: 0", "minReplicas"),
+        ("start: 0 8 * * *, end: 0 9 * * *, minReplicas: 1, timeZone: nowhere at all", "timeZone"),
+        ("start: 0 8 * * *, end: 0 9 * * *, minReplicas: 1, timeZone: ''", "timeZone"),
+        ("start: 0 8 * * *, end: 0 9 * * *, minReplicas: 1, until: noon", "until"))),
+    (queue("scaling: {schedules: [{start: 0 8 * * *, end: 0 9 * * *, minReplicas: 21}]}"), "spec.scaling.schedules"),
+    (queue("scaling: {schedules: {start: 0 8 * * *}}"), "spec.scaling.schedules"),
     (queue("paused: maybe"), "spec.paused"),
     (queue("events: 1"), "spec.events"),
     (queue("nonsense: 1"), "spec.nonsense"),

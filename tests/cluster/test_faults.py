@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from api_proxy import ApiProxy, watches, writes
 from kafka_client import KafkaClient, Record
 from kafka_cluster import KafkaCluster
 from operators import JobQueue, Operator
@@ -153,4 +154,102 @@ def test_D5_a_secret_is_taken_from_the_queues_own_namespace_only(plane, kafka, f
         queue.annotate(plane, "look", "once more")
         operator.wait_for_condition(queue, "Ready")
         queue.delete(plane)
+        operator.stop()
+
+
+def test_B8_a_queue_that_Kafka_refuses_says_so_and_disturbs_no_other(plane, folder):
+    with KafkaCluster.temporary(sasl=True, acls=True) as cluster, Operator(plane, folder) as operator:
+        access = cluster.description()["sasl"]
+
+        def secret(name, user):
+            settings = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "SCRAM-SHA-256", "sasl.username": user,
+                        "sasl.password": access["password"]}
+            plane.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "default"},
+                         "stringData": settings})
+            return settings
+
+        secret("refused", access["stranger"])
+        kafka = KafkaClient(access["bootstrap"], secret("taken", access["user"]))
+        refused = JobQueue(kafka, kafka={"authSecret": "refused"}).apply(plane)
+        taken = JobQueue(kafka, kafka={"authSecret": "taken"}).apply(plane)
+        condition = operator.wait_for_condition(refused, "KafkaReachable", "False", "Unauthorized")
+        assert condition["message"]
+        operator.wait_for_condition(taken, "Ready")
+        kafka.produce(taken.topic, jobs(1))
+        operator.wait_for_replicas(taken, lambda count: count == 1, "a replica")
+        assert refused.replicas(plane) is None
+        secret("refused", access["user"])
+        refused.annotate(plane, "look", "again")
+        operator.wait_for_condition(refused, "Ready")
+        for queue in (refused, taken):
+            queue.delete(plane)
+        operator.stop()
+
+
+@pytest.fixture
+def proxy(plane, folder):
+    with ApiProxy(plane, folder) as between:
+        yield between
+
+
+@pytest.mark.parametrize("status", [409, 429, 500, 503])
+def test_B8_what_the_API_server_refuses_is_counted_and_said_and_done_when_it_gives_in(plane, kafka, folder, proxy, status):
+    with Operator(plane, folder, kubeconfig=proxy.kubeconfig) as operator:
+        queue = JobQueue(kafka, scaling={"targetLag": 10}).apply(plane)
+        operator.wait_for_condition(queue, "Ready")
+        with proxy.fault(writes("deployments"), status=status, headers={"retry-after": 1}) as fault:
+            kafka.produce(queue.topic, jobs(30))
+            condition = operator.wait_for_condition(queue, "Ready", "False", "ApplyFailed")
+            assert f"the proxy answers {status}" in condition["message"]
+            operator.wait_until(lambda: operator.metrics()['drover_operator_reconciles_total{result="error"}'] >= 2, "failures")
+            begin, end = fault.seen[0], time.monotonic()
+            assert len(fault.seen) <= 5 + 3 * (end - begin), "it is tried again, and not all the time"
+            assert queue.replicas(plane) == 0
+        operator.wait_for_replicas(queue, lambda count: count == 3, "three replicas")
+        operator.wait_until(lambda: operator.conditions(queue)["Ready"]["reason"] != "ApplyFailed", "end of the trouble")
+        queue.delete(plane)
+        operator.stop()
+
+
+def test_B8_a_watch_that_is_cut_in_the_middle_of_a_line_goes_on_without_a_gap(plane, kafka, folder, proxy):
+    with Operator(plane, folder, kubeconfig=proxy.kubeconfig) as operator:
+        first = JobQueue(kafka).apply(plane)
+        operator.wait_for_condition(first, "Ready")
+        with proxy.fault(watches("jobqueues"), cut_after=200) as fault:
+            operator_sees = [JobQueue(kafka).apply(plane) for _ in range(3)]
+            # The watch that was there is whole; the next ones are cut.
+            plane.kubectl("annotate", "jobqueue", first.name, "look=again")
+            for queue in operator_sees:
+                operator.wait_for_condition(queue, "Ready")
+            assert operator.get("/healthz")[0] == 200
+        last = JobQueue(kafka).apply(plane)
+        operator.wait_for_condition(last, "Ready")
+        print(f"{len(fault.seen)} watches were cut")
+        for queue in (first, last, *operator_sees):
+            queue.delete(plane)
+        operator.stop()
+
+
+def test_B8_a_slow_API_server_is_waited_for(plane, kafka, folder, proxy):
+    with proxy.fault(lambda *_: True, delay=1.0), \
+            Operator(plane, folder, kubeconfig=proxy.kubeconfig, lease="default/slow") as operator:
+        queue = JobQueue(kafka).apply(plane)
+        operator.wait_for_condition(queue, "Ready", seconds=90)
+        assert not any(line["message"] == "leading no more" for line in operator.log())
+        queue.delete(plane)
+
+
+def test_B13_many_queues_created_at_once_are_all_made_ready(plane, kafka, folder):
+    count = 60
+    with Operator(plane, folder) as operator:
+        queues = [JobQueue(kafka, kafka={"partitions": 1}) for _ in range(count)]
+        plane.apply(*(queue.manifest for queue in queues))
+
+        def ready():
+            names = {queue.name for queue in queues}
+            found = [each for each in plane.get("jobqueues")["items"] if each["metadata"]["name"] in names]
+            return count == sum(any(one["type"] == "Ready" and one["status"] == "True"
+                                    for one in each.get("status", {}).get("conditions", [])) for each in found)
+        operator.wait_until(ready, f"{count} queues that are ready", 180)
+        plane.kubectl("delete", "jobqueues", *(queue.name for queue in queues))
         operator.stop()

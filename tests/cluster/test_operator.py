@@ -1,5 +1,7 @@
 """The operator on a real API server and a real Kafka. KWOK plays the pods; a sidecar of this machine does their work."""
 
+import datetime
+import json
 import time
 
 import pytest
@@ -117,6 +119,55 @@ def test_B10_annotations_hold_the_scale_and_force_one(plane, kafka, operator, qu
     other.delete(plane)
 
 
+def test_B10_a_schedule_raises_the_replicas_when_its_time_comes(plane, kafka, operator):
+    def cron(at):
+        return at.strftime("%S %M %H * * *")
+
+    opens = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=8)
+    closes = opens + datetime.timedelta(seconds=10)
+    queue = JobQueue(kafka, scaling={"idleAfter": "0s", "schedules": [
+        {"start": cron(opens), "end": cron(closes), "minReplicas": 2}]}).apply(plane)
+    operator.wait_for_replicas(queue, lambda count: count == 0, "a Deployment")
+    operator.wait_for_replicas(queue, lambda count: count == 2, "the schedule's replicas")
+    seen = datetime.datetime.now(datetime.timezone.utc)
+    assert opens.replace(microsecond=0) <= seen
+    operator.wait_until(lambda: plane.get("jobqueue", queue.name)["status"]["lastDecision"]["reason"] == "Schedule", "its reason")
+    assert "minReplicas" not in plane.get("jobqueue", queue.name)["status"]["lastDecision"]["message"]
+    operator.wait_for_replicas(queue, lambda count: count == 0, "the end of the schedule")
+    assert closes.replace(microsecond=0) <= datetime.datetime.now(datetime.timezone.utc)
+    queue.delete(plane)
+
+
+def told_of(kafka, queue):
+    """What drover.gateway has said of the queue, oldest first."""
+    key = f"queue/{queue.namespace}.{queue.name}".encode()
+    return [record.value for record in kafka.read("drover.gateway") if record.key == key]
+
+
+def test_gateways_are_told_of_each_queue_once_of_its_changes_and_of_its_end(plane, kafka, folder):
+    with Operator(plane, folder) as operator:
+        queue = JobQueue(kafka).apply(plane)
+        operator.wait_for_condition(queue, "Ready")
+        operator.wait_until(lambda: len(told_of(kafka, queue)) == 1, "the queue's record")
+        first, = told_of(kafka, queue)
+        assert json.loads(first)["spec"]["retry"]["initial"] == "2s"
+        assert b"image" not in first and kafka.bootstrap.encode() not in first
+        operator.stop()
+    with Operator(plane, folder) as successor:
+        queue.patch(plane, metadata={"labels": {"a": "b"}})
+        other = JobQueue(kafka).apply(plane)  # told after whatever is said of the first
+        successor.wait_until(lambda: told_of(kafka, other), "another queue's record")
+        assert told_of(kafka, queue) == [first], "it was said already"
+        queue.patch(plane, spec={"retry": {"maxAttempts": 7}})
+        successor.wait_until(lambda: len(told_of(kafka, queue)) == 2, "the change")
+        assert json.loads(told_of(kafka, queue)[1])["spec"]["retry"]["maxAttempts"] == 7
+        queue.delete(plane)
+        successor.wait_until(lambda: told_of(kafka, queue)[-1] is None, "a tombstone")
+        other.delete(plane)
+        successor.wait_until(lambda: told_of(kafka, other)[-1] is None, "a tombstone")
+        successor.stop()
+
+
 def test_B5_a_topic_deleted_by_hand_is_made_again(plane, kafka, operator, queue):
     kafka.delete(f"{queue.topic}.dlq")
 
@@ -174,6 +225,22 @@ def test_B1_a_deleted_queue_takes_its_objects_along_and_leaves_its_topics(plane,
     queue.delete(plane)
     operator.wait_until(lambda: queue.replicas(plane) is None, "end of the Deployment", 90)
     assert len(kafka.offsets(queue.topic)) == 3
+
+
+def test_B1_a_queue_that_asks_for_it_takes_its_topics_along_when_no_pod_is_left(plane, kafka, operator):
+    queue = JobQueue(kafka, kafka={"deleteTopics": True}).apply(plane)
+    operator.wait_for_condition(queue, "Ready")
+    kafka.produce(queue.topic, jobs(150))
+    operator.wait_for_replicas(queue, lambda count: count == 2, "two replicas")
+    neighbour = JobQueue(kafka, name=f"{queue.name}x").apply(plane)
+    operator.wait_for_condition(neighbour, "Ready")
+    queue.delete(plane)
+    operator.wait_until(lambda: not plane.get("jobqueues", f"--field-selector=metadata.name={queue.name}")["items"],
+                        "end of the JobQueue", 90)
+    for topic in ("", ".retry.2s", ".retry.4s", ".dlq", ".control"):
+        assert not kafka.offsets(queue.topic + topic)
+        assert kafka.offsets(neighbour.topic + topic)
+    neighbour.delete(plane)
 
 
 def test_B1_a_deployment_is_adopted_and_let_go(plane, kafka, operator):

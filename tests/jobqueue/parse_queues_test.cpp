@@ -63,7 +63,8 @@ spec:
   priorities: [background, critical]
   retention: {completed: {age: 1h, count: 10}, failed: {age: 2h, count: 0}}
   schemas: {send-email: {type: object, required: [to]}, any: {}}
-  scaling: {minReplicas: 1, maxReplicas: 3, targetWait: 10s, targetLag: 5, idleAfter: 5s}
+  scaling: {minReplicas: 1, maxReplicas: 3, targetWait: 10s, targetLag: 5, idleAfter: 5s,
+            schedules: [{start: 0 8 * * mon-fri, end: 0 18 * * *, timeZone: Europe/Berlin, minReplicas: 2}]}
   paused: true
   events: true
 status: {replicas: 1}
@@ -128,7 +129,9 @@ TEST(QueueFile, everything_that_can_be_given_is_read) {
     EXPECT_EQ(queue.failed, (Retention{2h, 0}));
     EXPECT_EQ(json::parse(queue.schemas_json.at("send-email"))["required"][0], "to");
     EXPECT_EQ(queue.schemas_json.at("any"), "{}");
-    EXPECT_EQ(queue.scaling, (ScalingSpec{1, 3, 10s, 5, 5s}));
+    const ScalingSchedule office{*cron::Expression::parse("0 8 * * mon-fri"), *cron::Expression::parse("0 18 * * *"),
+                                 *cron::Zone::load("Europe/Berlin"), 2};
+    EXPECT_EQ(queue.scaling, (ScalingSpec{1, 3, 10s, 5, 5s, {office}}));
     EXPECT_TRUE(queue.paused);
 }
 

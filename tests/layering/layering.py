@@ -19,7 +19,7 @@ ROOMS = {
     "src/kube": ["src/http", "src/telemetry"],
     "sidecar/core": ["src/jobqueue"],
     "sidecar": ["sidecar/core", "src/kafka", "src/http", "src/telemetry"],
-    "operator/core": ["src/jobqueue"],
+    "operator/core": ["src/jobqueue", "src/cron"],
     "operator": ["operator/core", "src/lag", "src/kube", "src/kafka", "src/telemetry"],
     "gateway/core": ["src/jobqueue", "src/cron"],
     "gateway/view": ["gateway/core", "src/kafka", "src/telemetry"],

@@ -249,6 +249,50 @@ TEST(Decide, B2_partitions_and_max_replicas_are_the_cap) {
     EXPECT_EQ(decision.reason, "MaxReplicas");
 }
 
+jobqueue::ScalingSchedule schedule(std::string_view from, std::string_view to, int replicas, std::string_view zone) {
+    return {*cron::Expression::parse(from), *cron::Expression::parse(to), *cron::Zone::load(zone), replicas};
+}
+
+// `start` is Friday, 15 January 2027, 08:00 UTC, which is 09:00 in Berlin.
+TEST(Decide, B10_a_schedule_raises_the_minimum_from_its_start_to_its_end) {
+    Watched queue;
+    queue.policy.schedules = {schedule("30 9 * * mon-fri", "0 10 * * mon-fri", 3, "Europe/Berlin")};
+    EXPECT_EQ(queue.decide_now().replicas, 0);
+    EXPECT_EQ(next_scheduled_change(queue.policy, queue.now), start + 30min);
+    EXPECT_EQ(queue.decide_after(30min - 1ms).replicas, 0);
+    const Decision open = queue.decide_after(1ms);
+    EXPECT_EQ(open.replicas, 3);
+    EXPECT_EQ(open.reason, "Schedule");
+    EXPECT_THAT(open.message, HasSubstr("'30 9 * * mon-fri' asks for 3 until 2027-01-15T09:00:00"));
+    EXPECT_EQ(next_scheduled_change(queue.policy, queue.now), start + 60min);
+    EXPECT_EQ(queue.decide_after(30min - 1ms).replicas, 3);
+    EXPECT_EQ(queue.decide_after(1ms).replicas, 0);
+    EXPECT_EQ(queue.decide_after(24h - 20min).replicas, 0) << "Saturday";
+}
+
+TEST(Decide, B10_of_several_open_schedules_the_largest_counts_and_never_lowers_the_minimum) {
+    Watched queue;
+    queue.policy.min_replicas = 2;
+    queue.policy.schedules = {schedule("0 8 * * *", "0 9 * * *", 1, "UTC")};
+    EXPECT_EQ(queue.decide_now().reason, "MinReplicas");
+    EXPECT_EQ(queue.seen.replicas, 2);
+    queue.policy.schedules.push_back(schedule("0 7 * * *", "0 9 * * *", 5, "UTC"));
+    queue.policy.schedules.push_back(schedule("0 8 * * *", "0 9 * * *", 4, "UTC"));
+    EXPECT_EQ(queue.decide_now().replicas, 5);
+    EXPECT_FALSE(next_scheduled_change(ScalingPolicy{}, start));
+}
+
+TEST(Decide, B10_a_schedule_holds_where_no_figure_is_known_and_leaves_a_larger_wish_alone) {
+    Watched queue;
+    queue.policy.schedules = {schedule("0 8 * * *", "0 9 * * *", 2, "UTC")};
+    queue.seen.backlog.reset();
+    EXPECT_EQ(queue.decide_now().replicas, 2);
+    queue.seen.backlog = 401;
+    const Decision busy = queue.decide_now();
+    EXPECT_EQ(busy.replicas, 5);
+    EXPECT_EQ(busy.reason, "TargetLag");
+}
+
 TEST(Decide, B2_the_minimum_holds_without_any_job_and_over_the_cap) {
     Watched queue;
     queue.policy.min_replicas = 15;

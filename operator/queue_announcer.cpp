@@ -1,0 +1,129 @@
+#include "operator/queue_announcer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "operator/control_writer.h"
+#include "src/jobqueue/queue_record.h"
+#include "src/kafka/admin.h"
+#include "src/kafka/log_reader.h"
+#include "src/telemetry/log.h"
+
+namespace drover::operators {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto call_timeout = 5s;
+constexpr auto together = 200ms;  // queues that are applied at once are told at once
+constexpr auto first_pause = 2s;
+constexpr auto longest_pause = 60s;
+constexpr int most_copies = 3;
+
+// As a gateway makes it (gateway/core/shared_topics.cpp), whoever comes first.
+kafka::TopicSpec topic(int brokers) {
+    kafka::TopicSpec spec{.topic = std::string(jobqueue::gateway_topic),
+                          .partitions = 1,
+                          .replication_factor = std::clamp(brokers, 1, most_copies),
+                          .config = {{"cleanup.policy", "compact"},
+                                     {"segment.ms", "600000"},
+                                     {"min.cleanable.dirty.ratio", "0.1"},
+                                     {"max.message.bytes", "1179648"}}};
+    if (spec.replication_factor == most_copies) spec.config.emplace("min.insync.replicas", "2");
+    return spec;
+}
+
+}  // namespace
+
+QueueAnnouncer::QueueAnnouncer(kafka::Settings settings, std::function<bool()> may_write)
+    : settings_(std::move(settings)),
+      may_write_(std::move(may_write)),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+void QueueAnnouncer::announce(const jobqueue::JobQueue& queue) {
+    jobqueue::ControlMessage record = jobqueue::queue_record(queue);
+    want(std::move(record.key), std::move(record.value));
+}
+
+void QueueAnnouncer::withdraw(const jobqueue::JobQueue& queue) {
+    want(jobqueue::queue_record(queue).key, std::nullopt);
+}
+
+void QueueAnnouncer::want(std::string key, std::optional<std::string> value) {
+    const std::lock_guard lock(mutex_);
+    wanted_.insert_or_assign(std::move(key), std::move(value));
+    news_.notify_one();
+}
+
+void QueueAnnouncer::run(const std::stop_token& stop) {
+    std::chrono::steady_clock::duration pause{0};
+    for (;;) {
+        Records wanted;
+        {
+            std::unique_lock lock(mutex_);
+            const auto never = [] { return false; };
+            if (!news_.wait(lock, stop, [this] { return !wanted_.empty(); })) return;
+            news_.wait_for(lock, stop, std::max<std::chrono::steady_clock::duration>(pause, together), never);
+            if (stop.stop_requested()) return;
+            wanted.swap(wanted_);
+        }
+        if (const Result<void> written = write(wanted); !written) {
+            pause = std::clamp<std::chrono::steady_clock::duration>(pause * 2, first_pause, longest_pause);
+            log::warn("the gateways cannot be told of queues, which is tried again",
+                      {{"topic", jobqueue::gateway_topic}, {"error", written.error().message}});
+            const std::lock_guard lock(mutex_);
+            wanted_.merge(wanted);  // what came meanwhile is newer, and stays
+        } else {
+            pause = {};
+        }
+    }
+}
+
+Result<void> QueueAnnouncer::write(const Records& wanted) {
+    if (!known_) {
+        const auto admin = kafka::Admin::connect(settings_, call_timeout);
+        if (!admin) return tl::unexpected(admin.error());
+        const Result<int> brokers = (*admin)->broker_count();
+        if (!brokers) return tl::unexpected(brokers.error());
+        if (Result<void> made = (*admin)->ensure_topics({topic(*brokers)}); !made) return made;
+        std::map<std::string, std::string> known;
+        const Result<void> read = kafka::read_log(settings_, **admin, {std::string(jobqueue::gateway_topic)},
+                                                  {.patience = call_timeout}, [&known](const kafka::Record& record) {
+                                                      const std::string key(record.key().value_or(""));
+                                                      if (!key.starts_with(jobqueue::queue_record_prefix)) return;
+                                                      if (record.value()) {
+                                                          known.insert_or_assign(key, std::string(*record.value()));
+                                                      } else {
+                                                          known.erase(key);
+                                                      }
+                                                  });
+        if (!read) return read;
+        known_ = std::move(known);
+    }
+    std::vector<jobqueue::ControlMessage> news;
+    for (const auto& [key, value] : wanted) {
+        const auto said = known_->find(key);
+        const bool same = said == known_->end() ? !value : value == said->second;
+        if (!same) news.push_back({key, value});
+    }
+    if (news.empty()) return {};
+    if (!may_write_()) return failure(Error::Code::conflict, "somebody else leads", true);
+    const auto writer = ControlWriter::create(settings_);
+    if (!writer) return tl::unexpected(writer.error());
+    if (Result<void> written = (*writer)->write(std::string(jobqueue::gateway_topic), news, call_timeout); !written) {
+        known_.reset();  // some may stand there
+        return written;
+    }
+    for (auto& [key, value] : news) {
+        if (value) {
+            known_->insert_or_assign(key, std::move(*value));
+        } else {
+            known_->erase(key);
+        }
+    }
+    return {};
+}
+
+}  // namespace drover::operators
