@@ -73,7 +73,9 @@ public:
         auto view = ViewReaders::create({.where = database_of(state_.settings)}, {}, state_.io.get_executor());
         if (!view) return tl::unexpected(view.error());
         state_.view = std::move(*view);
-        auto submitter = JobSubmitter::create(state_.io, state_.settings.kafka);
+        auto submitter = JobSubmitter::create(
+            {.kafka = state_.settings.kafka, .spool_folder = (state_.settings.data / "spool").string()},
+            state_.io.get_executor(), state_.metrics);
         if (!submitter) return tl::unexpected(submitter.error());
         state_.submitter = std::move(*submitter);
         add_all_routes(routes_, state_);

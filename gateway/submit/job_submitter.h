@@ -30,7 +30,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
-#include "src/base/field.h"
+#include "gateway/submit/outgoing.h"
 #include "src/base/result.h"
 #include "src/base/time.h"
 #include "src/kafka/producer.h"
@@ -38,17 +38,6 @@
 #include "src/telemetry/metrics.h"
 
 namespace drover::gateway {
-
-// A record that is to be written durably: a job, or whatever else the gateway writes.
-struct Outgoing {
-    std::string topic;
-    std::optional<std::string> key;  // Kafka's; it chooses the partition
-    std::optional<std::string> value;
-    std::vector<Field> headers;
-    std::string id;  // the job's: chooses the partition where there is no key
-
-    bool operator==(const Outgoing&) const = default;
-};
 
 struct Accepted {
     bool spooled = false;                      // it is in the spool; else

@@ -16,9 +16,43 @@ constexpr int flush_millis = 5000;
 void* to_opaque(std::uint64_t token) { return reinterpret_cast<void*>(token); }  // NOLINT(performance-no-int-to-ptr)
 std::uint64_t from_opaque(void* opaque) { return reinterpret_cast<std::uintptr_t>(opaque); }
 
-Result<Configuration> configure_producer(const Settings& settings, std::chrono::milliseconds linger) {
-    auto configuration = configure(settings, sender_settings(linger));
+// Of a message with a partition_key librdkafka carries its hash beside the token, since it may choose the partition
+// later, on a thread of its own.
+constexpr std::uint64_t hash_flag = std::uint64_t{1} << 63;
+
+std::uint64_t token_of(void* opaque) {
+    const std::uint64_t carried = from_opaque(opaque);
+    return (carried & hash_flag) == 0 ? carried : carried & 0xffff'ffff;
+}
+
+// As Java hashes a key: 31 bits of murmur2.
+std::uint64_t with_hash(std::string_view key, std::uint64_t token) {
+    constexpr std::int32_t all = 0x7fff'ffff;
+    const auto hash = static_cast<std::uint64_t>(
+        rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), all, nullptr, nullptr));
+    return hash_flag | hash << 32 | token;
+}
+
+std::int32_t choose_partition(const rd_kafka_topic_t* topic, const void* key, std::size_t size, std::int32_t count,
+                              void* topic_opaque, void* opaque) {
+    const std::uint64_t carried = from_opaque(opaque);
+    if (key == nullptr && (carried & hash_flag) != 0) {
+        return static_cast<std::int32_t>(((carried & ~hash_flag) >> 32) % static_cast<std::uint64_t>(count));
+    }
+    return rd_kafka_msg_partitioner_murmur2_random(topic, key, size, count, topic_opaque, opaque);
+}
+
+Result<Configuration> configure_producer(const Settings& settings, std::chrono::milliseconds linger,
+                                         const Patience& patience) {
+    Settings owned = sender_settings(linger);
+    owned["message.timeout.ms"] = std::to_string(patience.delivery.count());
+    // Then a missing topic fails its messages.
+    owned["topic.metadata.propagation.max.ms"] = std::to_string(patience.missing_topic.count());
+    auto configuration = configure(settings, owned);
     if (configuration) {
+        // The settings above have made the topics' configuration.
+        rd_kafka_topic_conf_set_partitioner_cb(rd_kafka_conf_get_default_topic_conf(configuration->get()),
+                                               choose_partition);
         rd_kafka_conf_set_events(configuration->get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     }
     return configuration;
@@ -47,9 +81,11 @@ struct Sender {
 
 class LibrdkafkaProducer final : public Producer {
 public:
-    LibrdkafkaProducer(Settings settings, std::chrono::milliseconds linger, Client client, Wakeup& wakeup)
+    LibrdkafkaProducer(Settings settings, std::chrono::milliseconds linger, Patience patience, Client client,
+                       Wakeup& wakeup)
         : settings_(std::move(settings)),
           linger_(linger),
+          patience_(patience),
           wakeup_(wakeup),
           current_(std::make_unique<Sender>(std::move(client), wakeup)) {}
 
@@ -59,7 +95,9 @@ public:
     }
 
     Result<void> produce(const Message& message, std::uint64_t token) override {
-        if (const ApiError error = send(current_->client.get(), message, to_opaque(token), topic_)) {
+        void* opaque =
+            to_opaque(message.key || !message.partition_key ? token : with_hash(*message.partition_key, token));
+        if (const ApiError error = send(current_->client.get(), message, opaque, topic_)) {
             return tl::unexpected(to_error(error.get(), topic_));
         }
         ++current_->in_flight;
@@ -99,7 +137,7 @@ private:
             while (const auto* message = rd_kafka_event_message_next(event.get())) {
                 Result<Acknowledged> outcome = outcome_of(*message);
                 if (!outcome && (abandoned || sender.broken())) outcome.error().retryable = true;
-                deliveries.push_back({from_opaque(message->_private), std::move(outcome)});
+                deliveries.push_back({token_of(message->_private), std::move(outcome)});
                 --sender.in_flight;
             }
         }
@@ -113,7 +151,7 @@ private:
     }
 
     void replace() {
-        auto configuration = configure_producer(settings_, linger_);
+        auto configuration = configure_producer(settings_, linger_, patience_);
         auto client = configuration ? make_client(RD_KAFKA_PRODUCER, std::move(*configuration))
                                     : tl::unexpected(configuration.error());
         if (!client) {  // the settings were good before; certificates may have gone since
@@ -129,6 +167,7 @@ private:
 
     Settings settings_;
     std::chrono::milliseconds linger_;
+    Patience patience_;
     Wakeup& wakeup_;
     std::string topic_;  // reused: librdkafka wants a terminated string
     std::vector<ClientError> troubles_;
@@ -140,12 +179,12 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<Producer>> Producer::create(const Settings& settings, Wakeup& wakeup,
-                                                   std::chrono::milliseconds linger) {
-    auto configuration = configure_producer(settings, linger);
+                                                   std::chrono::milliseconds linger, Patience patience) {
+    auto configuration = configure_producer(settings, linger, patience);
     if (!configuration) return tl::unexpected(configuration.error());
     auto client = make_client(RD_KAFKA_PRODUCER, std::move(*configuration));
     if (!client) return tl::unexpected(client.error());
-    return std::make_unique<LibrdkafkaProducer>(settings, linger, std::move(*client), wakeup);
+    return std::make_unique<LibrdkafkaProducer>(settings, linger, patience, std::move(*client), wakeup);
 }
 
 }  // namespace drover::kafka

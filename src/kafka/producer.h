@@ -25,6 +25,15 @@ struct Message {
     std::optional<std::string_view> value;
     std::span<const Field> headers;
     std::optional<int> partition;  // nothing: by its key
+    // Where there is no key: what chooses the partition, as a key would, so that a copy of the record goes where it
+    // went.
+    std::optional<std::string_view> partition_key;
+};
+
+// When a producer gives a message up by itself. A message that it gave up may have been written all the same.
+struct Patience {
+    std::chrono::milliseconds delivery{30'000};  // 0: never, so that idempotence writes it once, however long it takes
+    std::chrono::milliseconds missing_topic{10'000};
 };
 
 struct Acknowledged {
@@ -42,11 +51,11 @@ class Producer {
 public:
     // A message waits `linger` for others that can go with it.
     static Result<std::unique_ptr<Producer>> create(const Settings& settings, Wakeup& wakeup,
-                                                    std::chrono::milliseconds linger = {});
+                                                    std::chrono::milliseconds linger = {}, Patience patience = {});
     virtual ~Producer() = default;
 
-    // Everything is copied. An Error means that nothing was queued (a full queue is retryable); else exactly one
-    // Delivery with the token follows.
+    // `token` is less than 2^63, and less than 2^32 of a message with a partition_key. Everything is copied. An Error
+    // means that nothing was queued (a full queue is retryable); else exactly one Delivery with the token follows.
     virtual Result<void> produce(const Message& message, std::uint64_t token) = 0;
 
     // Deliveries since the last call. A fatal producer is made anew here; what it had queued fails as retryable.
