@@ -64,7 +64,7 @@ public:
         // A missing topic is told before patience ends, so that it is not taken for a Kafka that is away.
         const auto missing = std::max<std::chrono::milliseconds>(options_.patience / 2, 1ms);
         auto producer = kafka::Producer::create(options_.kafka, wakeup_, options_.linger,
-                                                {.delivery = 0ms, .missing_topic = missing});
+                                                {.delivery = 0ms, .missing_topic = missing, .partition_keys = true});
         if (!producer) return tl::unexpected(producer.error());
         producer_ = std::move(*producer);
         if (!options_.spool_folder.empty()) {

@@ -17,10 +17,10 @@ void* to_opaque(std::uint64_t token) { return reinterpret_cast<void*>(token); } 
 std::uint64_t from_opaque(void* opaque) { return reinterpret_cast<std::uintptr_t>(opaque); }
 
 // Of a message with a partition_key librdkafka carries its hash beside the token, since it may choose the partition
-// later, on a thread of its own.
+// later, on a thread of its own. Only of producers that take such keys: others' tokens may have any bits.
 constexpr std::uint64_t hash_flag = std::uint64_t{1} << 63;
 
-std::uint64_t token_of(void* opaque) {
+std::uint64_t token_beside_hash(void* opaque) {
     const std::uint64_t carried = from_opaque(opaque);
     return (carried & hash_flag) == 0 ? carried : carried & 0xffff'ffff;
 }
@@ -51,8 +51,9 @@ Result<Configuration> configure_producer(const Settings& settings, std::chrono::
     auto configuration = configure(settings, owned);
     if (configuration) {
         // The settings above have made the topics' configuration.
-        rd_kafka_topic_conf_set_partitioner_cb(rd_kafka_conf_get_default_topic_conf(configuration->get()),
-                                               choose_partition);
+        if (patience.partition_keys)
+            rd_kafka_topic_conf_set_partitioner_cb(rd_kafka_conf_get_default_topic_conf(configuration->get()),
+                                                   choose_partition);
         rd_kafka_conf_set_events(configuration->get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     }
     return configuration;
@@ -95,8 +96,8 @@ public:
     }
 
     Result<void> produce(const Message& message, std::uint64_t token) override {
-        void* opaque =
-            to_opaque(message.key || !message.partition_key ? token : with_hash(*message.partition_key, token));
+        const bool hashed = patience_.partition_keys && !message.key && message.partition_key;
+        void* opaque = to_opaque(hashed ? with_hash(*message.partition_key, token) : token);
         if (const ApiError error = send(current_->client.get(), message, opaque, topic_)) {
             return tl::unexpected(to_error(error.get(), topic_));
         }
@@ -148,6 +149,10 @@ private:
         if (std::exchange(error.fatal, false)) error.error.message += " (a new producer takes over)";
         error.error.retryable = true;
         troubles_.push_back(std::move(error));
+    }
+
+    std::uint64_t token_of(void* opaque) const {
+        return patience_.partition_keys ? token_beside_hash(opaque) : from_opaque(opaque);
     }
 
     void replace() {

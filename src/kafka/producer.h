@@ -30,10 +30,12 @@ struct Message {
     std::optional<std::string_view> partition_key;
 };
 
-// When a producer gives a message up by itself. A message that it gave up may have been written all the same.
+// How a producer sends, and when it gives a message up by itself. One that it gave up may have been written all the
+// same.
 struct Patience {
     std::chrono::milliseconds delivery{30'000};  // 0: never, so that idempotence writes it once, however long it takes
     std::chrono::milliseconds missing_topic{10'000};
+    bool partition_keys = false;  // messages may have one; tokens are below 2^31 then
 };
 
 struct Acknowledged {
