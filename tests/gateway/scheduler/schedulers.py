@@ -25,7 +25,8 @@ def wait_for(condition, what, patience=PATIENCE):
 class Scheduler:
     def __init__(self, command, log):
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.status, self.commands, self._log = {}, queue.Queue(), log
+        self.status = {"ready": False, "partitions": [], "waiting": {}, "dispatched": 0, "cancelled": 0, "scheduled": 0, "refused": 0}
+        self.commands, self._log = queue.Queue(), log
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -48,7 +49,7 @@ class Scheduler:
         return self._process.pid
 
     def wait_until_ready(self, partitions=None):
-        wait_for(lambda: self.status.get("ready") and (partitions is None or len(self.status["partitions"]) == partitions),
+        wait_for(lambda: self.status["ready"] and (partitions is None or len(self.status["partitions"]) == partitions),
                  f"a scheduler that is ready with {partitions} partitions")
 
     def cancel(self, job_id):
@@ -96,10 +97,10 @@ class Schedulers:
 
     def start(self, session=6000):
         number = len(self._running)
-        data = self._folder / f"data-{number}"
+        data = self._folder / f"{self.prefix}{number}"
         data.mkdir()
         made = Scheduler(self._command("run", "--data", data, "--control-topic", self.control, session=session),
-                         self._folder / f"scheduler-{number}.log")
+                         self._folder / f"{self.prefix}{number}.log")
         self._running.append(made)
         return made
 
@@ -138,10 +139,18 @@ class Schedulers:
                 found[name] = json.loads(record.value) if record.value else None
         return {name: told for name, told in found.items() if told}
 
+    def _end(self, topic):
+        try:
+            return sum(end for _, end in self.kafka.offsets(topic).values())
+        except RuntimeError as error:  # of a broker that has just started
+            if "Leader epoch is newer" not in str(error):
+                raise
+            return 0
+
     def dispatched(self, count, topic=None):
         """The jobs that came, once there are `count` of them; {id: [when by the broker]}."""
         topic = topic or self.jobs
-        wait_for(lambda: sum(end for _, end in self.kafka.offsets(topic).values()) >= count, f"{count} jobs")
+        wait_for(lambda: self._end(topic) >= count, f"{count} jobs")
         came = collections.defaultdict(list)
         for record in self.kafka.read(topic, count=count):
             came[record.header("drover-job-id")].append(record.timestamp)

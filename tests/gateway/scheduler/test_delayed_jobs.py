@@ -103,7 +103,6 @@ def test_C8_jobs_that_become_due_while_kafka_is_away_come_afterwards(schedulers,
     cluster.kill(1)
     time.sleep(8)  # longer than the session
     cluster.start([1])
-    schedulers.dispatched(len(due))
     wait_for(lambda: one.status["ready"] and other.status["ready"] and not one.status["waiting"] and not other.status["waiting"],
              "nothing that waits")
     came = schedulers.dispatched(len(due))
@@ -120,7 +119,7 @@ def test_C8_a_topic_that_does_not_exist_holds_only_its_own_jobs_up(schedulers):
     came = schedulers.dispatched(len(due))
     report("beside a topic that is missing", list(lateness(due, came).values()))
     assert_each_once_and_none_early(due, came)
-    assert only.status["waiting"] == {"test.queue": len(lost)}
+    wait_for(lambda: only.status["waiting"] == {"test.queue": len(lost)}, "nothing else that waits")
     schedulers.kafka.create(missing)
     assert set(schedulers.dispatched(len(lost), missing)) == set(lost)
 
