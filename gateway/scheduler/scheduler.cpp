@@ -127,6 +127,7 @@ private:
         DelayedJobs::Handle tidy_cursor = 0;
         std::string mark;       // to be read; "": nothing is open
         std::string last_mark;  // that was read
+        std::int64_t position = 0;
         bool reads = false;
         bool is_live = false;
         bool is_revoking = false;
@@ -340,7 +341,8 @@ private:
         for (auto& [partition, owned] : owned_) {
             if (!owned->must_restart) continue;
             if (owned->reads) delayed_log_->stop(owned->id);
-            retired_.push_back(std::move(owned->dispatcher));
+            if (owned->dispatcher) owned->dispatcher->stop();
+            if (owned->dispatcher) retired_.push_back(std::move(owned->dispatcher));
             auto again = std::make_unique<Owned>(partition, options_.data);
             again->limit = options_.largest_batch;
             again->is_revoking = owned->is_revoking;
@@ -520,6 +522,10 @@ private:
     }
 
     void apply(Owned& owned, const kafka::Record& record) {
+        // The log was cut, and is read from its beginning: what stands there may be gone by what comes later.
+        owned.must_restart = owned.must_restart || record.offset() < owned.position;
+        if (owned.must_restart) return;
+        owned.position = record.offset() + 1;
         record.headers(headers_);
         const Result<DelayedRecord> read = parse_delayed(record.key(), record.value(), headers_);
         if (!read) {
