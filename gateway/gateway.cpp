@@ -75,7 +75,7 @@ public:
         state_.view = std::move(*view);
         auto submitter = JobSubmitter::create(
             {.kafka = state_.settings.kafka, .spool_folder = (state_.settings.data / "spool").string()},
-            state_.io.get_executor(), state_.metrics);
+            state_.io.get_executor(), state_.metrics.registry());
         if (!submitter) return tl::unexpected(submitter.error());
         state_.submitter = std::move(*submitter);
         add_all_routes(routes_, state_);
@@ -101,7 +101,7 @@ public:
 
     std::uint16_t port() const override { return server_->port(); }
     void stop(std::function<void()> stopped) override {
-        server_->stop(std::move(stopped));
+        server_->stop([this, stopped = std::move(stopped)]() mutable { state_.submitter->stop(std::move(stopped)); });
         for (const auto& each : std::set(state_.waiting)) each->finish();
     }
 

@@ -15,7 +15,8 @@ constexpr auto longest_sleep = std::chrono::milliseconds(500);
 Result<std::unique_ptr<GatewayLog>> GatewayLog::open(boost::asio::io_context& io, const kafka::Settings& settings,
                                                      Listener& listener) {
     std::unique_ptr<GatewayLog> log(new GatewayLog(io, listener));
-    auto fetcher = kafka::Fetcher::create(settings, {.expected_partitions = 1, .group = "drover.gateway"}, log->wakeup_);
+    auto fetcher =
+        kafka::Fetcher::create(settings, {.expected_partitions = 1, .group = "drover.gateway"}, log->wakeup_);
     if (!fetcher) return tl::unexpected(fetcher.error());
     log->fetcher_ = std::move(*fetcher);
     log->log_.emplace(*log->fetcher_);

@@ -58,7 +58,8 @@ Outgoing outgoing(const KnownQueue& queue, JobOrder order) {
     return {.topic = std::move(order.topic),
             .key = std::move(order.key),
             .value = std::move(order.value),
-            .headers = std::move(order.headers)};
+            .headers = std::move(order.headers),
+            .id = std::move(order.id)};
 }
 
 Job recent_job(const KnownQueue& queue, const JobOrder& order, Time now) {

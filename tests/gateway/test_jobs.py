@@ -1,6 +1,7 @@
 """Jobs that are submitted over HTTP, and followed."""
 
 import threading
+import time
 import uuid
 
 import pytest
@@ -191,3 +192,43 @@ def test_counts_are_those_of_kafka_and_the_view_C4(stack):
     assert after["figures"]["completed"] >= 6 and after["figures"]["run"]["p99"] > 0
     summary = stack.gateway.get("/v1/queues")["summary"]
     assert summary["queues"] == 2 and summary["counts"]["completed"] >= after["counts"]["completed"]
+
+
+def test_a_delayed_job_waits_and_runs_at_its_time_C8(stack):
+    began = time.time()
+    answer = stack.gateway.ask("POST", "/v1/queues/jobs/jobs", {"payload": {"late": 1}, "delay": "2s"})
+    assert (answer.status, answer.json["state"]) == (202, "delayed")
+    waiting = stack.gateway.job(answer.json["id"], wait=None)
+    assert waiting["state"] == "delayed" and is_time(waiting["dueAt"])
+    assert stack.gateway.job(answer.json["id"])["state"] == "completed"
+    assert time.time() - began >= 2
+
+
+def test_a_delayed_job_can_be_cancelled_C8(stack):
+    job = stack.gateway.submit("jobs", {"never": "comes"}, delay="1h")
+    assert stack.gateway.ask("POST", f"/v1/jobs/{job}/cancel").status == 202
+    assert stack.gateway.job(job)["state"] == "cancelled"
+
+
+def test_a_schedule_runs_and_shows_its_runs_C9(stack):
+    path = "/v1/queues/jobs/schedules/tick"
+    wanted = {"cron": "* * * * * *", "timeZone": "Europe/Berlin", "job": {"type": "tick", "payload": {"tick": 1}}}
+    made = stack.gateway.ask("PUT", path, wanted)
+    assert made.status == 201 and made.json["cron"] == "* * * * * *", made.body
+    shown = wait_until(lambda: (found := stack.gateway.get(path)).get("runs", 0) >= 2 and found, "two runs")
+    assert len(shown["nextRuns"]) == 5 and all(map(is_time, shown["nextRuns"]))
+    assert stack.gateway.job(shown["lastRun"]["job"])["type"] == "tick"
+    assert [each["name"] for each in stack.gateway.get("/v1/queues/jobs/schedules")["schedules"]] == ["tick"]
+    assert stack.gateway.ask("PUT", path, wanted | {"paused": True}).status == 200
+    assert stack.gateway.ask("DELETE", path).status == 204
+    wait_until(lambda: stack.gateway.ask("GET", path).status == 404, "a schedule that is gone")
+
+
+@pytest.mark.parametrize("body, detail", [
+    ({}, "cron"), ({"cron": "61 * * * *", "job": {"payload": 1}}, "cron"), ({"cron": "@daily", "job": {}}, "payload"),
+    ({"cron": "@daily", "timeZone": "Mars/Base", "job": {"payload": 1}}, "timeZone"),
+    ({"cron": "@daily", "missedRuns": "some", "job": {"payload": 1}}, "missedRuns"),
+    ({"cron": "@daily", "colour": 1, "job": {"payload": 1}}, "colour")])
+def test_what_is_wrong_with_a_schedule_is_named_C9(stack, body, detail):
+    answer = stack.gateway.ask("PUT", "/v1/queues/jobs/schedules/wrong", body)
+    assert answer.status == 400 and detail in answer.json["detail"], answer.body
