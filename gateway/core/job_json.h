@@ -2,8 +2,9 @@
 //
 // A job: {"id", "queue", "type", "state", "run", "attempt", "maxAttempts", "since", "submittedAt", "startedAt",
 // "finishedAt", "dueAt", "updatedAt", "busy" (seconds), "pod", "error": {"class", "status", "message"},
-// "progress": {"percent", "step", "message"}, "eta": {"at", "seconds", "by"}, "result", "intermediateResults", "labels",
-// "place": {"topic", "partition", "offset"}}. What is not known is not there. Times are RFC 3339, UTC, milliseconds.
+// "progress": {"percent", "step", "message"}, "eta": {"at", "seconds", "by"}, "result", "intermediateResults",
+// "labels", "place": {"topic", "partition", "offset"}}. What is not known is not there. Times are RFC 3339, UTC,
+// milliseconds.
 #pragma once
 
 #include <optional>
@@ -24,8 +25,8 @@ nlohmann::ordered_json log_json(const LogEntry& entry);
 
 // {"waiting": 3, …}, every visible state.
 nlohmann::ordered_json counts_json(const StateCounts& counts);
-// {"since", "completed", "failed", "cancelled", "retried", "perMinute", "failureRate", "retryRate", "run": {…}, "wait": {…},
-// "errors": {class: n}, "minutes": [{"at", …}]}
+// {"since", "completed", "failed", "cancelled", "retried", "perMinute", "failureRate", "retryRate", "run": {…}, "wait":
+// {…}, "errors": {class: n}, "minutes": [{"at", …}]}
 nlohmann::ordered_json figures_json(const QueueFigures& figures, Time since, Time now);
 
 // Anything as text: bytes that are not UTF-8 become U+FFFD.

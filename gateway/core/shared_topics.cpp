@@ -5,7 +5,7 @@
 namespace drover::gateway {
 namespace {
 
-constexpr int many = 12;  // over how many gateways, at most, the work of a topic is spread
+constexpr int many = 12;                           // over how many gateways, at most, the work of a topic is spread
 constexpr const char* largest_record = "1179648";  // 1 MiB of payload, and its headers
 
 SharedTopic compacted(std::string_view name, int partitions) {
@@ -22,10 +22,11 @@ SharedTopic compacted(std::string_view name, int partitions) {
 }  // namespace
 
 std::vector<SharedTopic> shared_topics(int brokers) {
-    std::vector<SharedTopic> topics{
-        compacted(jobqueue::gateway_topic, 1),
-        compacted(jobqueue::delayed_topic, many),
-        {std::string(jobqueue::events_topic), many, {{"retention.ms", "604800000"}, {"max.message.bytes", largest_record}}}};
+    std::vector<SharedTopic> topics{compacted(jobqueue::gateway_topic, 1),
+                                    compacted(jobqueue::delayed_topic, many),
+                                    {std::string(jobqueue::events_topic),
+                                     many,
+                                     {{"retention.ms", "604800000"}, {"max.message.bytes", largest_record}}}};
     if (brokers >= 3) {
         for (SharedTopic& each : topics) each.config["min.insync.replicas"] = "2";
     }
