@@ -306,6 +306,7 @@ private:
     }
 
     void on(const kafka::group_event::Lost& lost) {
+        joined_ = false;  // until it is told anew what it has
         for (const kafka::TopicPartition& each : lost.partitions) {
             log::warn("delayed jobs of a partition are another gateway's", {{"partition", each.partition}});
             drop(each.partition);
