@@ -113,6 +113,7 @@ TEST(QueueFile, everything_that_can_be_given_is_read) {
                                       "mails",
                                       6,
                                       1,
+                                      false,
                                       {{"linger.ms", "5"},
                                        {"ssl.endpoint.identification.algorithm", "none"},
                                        {"socket.keepalive.enable", "true"},
