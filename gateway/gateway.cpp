@@ -278,6 +278,12 @@ private:
             return;
         }
         if (key.starts_with(audit_prefix)) return hear_audit(key, value);
+        if (key.starts_with(key_record_prefix)) {
+            if (const Result<void> applied = state_.keys.apply(key, value); !applied) {
+                log::warn("the record of a submit's key cannot be understood", {{"error", applied.error().message}});
+            }
+            return;
+        }
         if (!key.starts_with(jobqueue::queue_record_prefix)) return;
         queues_changed_ = true;
         if (const Result<void> applied = state_.queues.apply(key, value); !applied) {
@@ -342,6 +348,7 @@ private:
         for (const JobChange& change : changes) {
             state_.recent.forget(change.key.id);
             state_.watchers.changed(change.key.id);
+            if (change.job && is_finished(change.job->state)) state_.keys.finished(change.key.id);
             if (state_.feeder.caught_up && change.job && is_finished(change.job->state)) {
                 state_.metrics.ended(*change.job);
             }

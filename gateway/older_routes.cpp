@@ -119,7 +119,7 @@ void test_send(GatewayState& state, const SharedCall& call, const TestSend& send
     Result<JobOrder> order = take_in(state, *call->queue, submission, "", call->now);
     if (!order) return call->refuse(order.error());
     const std::string id = order->id;
-    send_order(state, *call->queue, std::move(*order), call->now, [call, id](const Result<Accepted>& accepted) {
+    send_order(state, *call->queue, std::move(*order), {}, call->now, [call, id](const Result<Accepted>& accepted) {
         if (!accepted) return call->refuse(accepted.error());
         call->answer(201, {{"success", true}, {"jobId", id}});
     });

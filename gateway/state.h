@@ -14,6 +14,7 @@
 
 #include "gateway/core/access.h"
 #include "gateway/core/audit.h"
+#include "gateway/core/key_book.h"
 #include "gateway/core/queue_directory.h"
 #include "gateway/core/schedule.h"
 #include "gateway/gateway_metrics.h"
@@ -59,6 +60,7 @@ struct GatewayState {
     std::set<std::shared_ptr<Waiting>> waiting;
     RecentJobs recent;
     std::unique_ptr<JobSubmitter> submitter;
+    KeyBook keys;
     ScheduleBook schedules;
     std::unique_ptr<Scheduler> scheduler;  // null until its topics are there
     SchedulerStatus scheduler_status;

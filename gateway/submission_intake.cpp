@@ -1,11 +1,16 @@
 #include "gateway/submission_intake.h"
 
+#include <charconv>
+
 #include "gateway/core/delayed_record.h"
+#include "src/base/digest.h"
 #include "src/jobqueue/job.h"
 #include "src/jobqueue/lifecycle_event.h"
 
 namespace drover::gateway {
 namespace {
+
+constexpr Duration keys_last = std::chrono::hours(24);
 
 Result<void> check_schema(const KnownQueue& queue, const jobqueue::Submission& job) {
     const auto schema = queue.schemas.find(job.type);
@@ -62,6 +67,34 @@ Outgoing outgoing(const KnownQueue& queue, JobOrder order) {
             .id = std::move(order.id)};
 }
 
+std::uint64_t fingerprint_of(std::string_view body) {
+    const std::string digest = sha256_hex(body);
+    std::uint64_t number = 0;
+    std::from_chars(digest.data(), digest.data() + 16, number, 16);
+    return number;
+}
+
+// First the job, then what its keys say: the other way round a kill would leave a key without a job.
+void write_keys(GatewayState& state, bool was_accepted, const std::vector<SubmitKey>& keys, Time now,
+                const Result<Accepted>& accepted, std::function<void(const Result<Accepted>&)> done) {
+    if (!was_accepted || keys.empty()) {
+        for (const SubmitKey& key : keys) state.keys.withdraw(key);
+        return done(accepted);
+    }
+    auto open = std::make_shared<std::size_t>(keys.size());
+    for (const SubmitKey& key : keys) {
+        jobqueue::ControlMessage message = state.keys.accepted(key, now + keys_last);
+        state.submitter->submit({.topic = std::string(jobqueue::gateway_topic),
+                                 .key = std::move(message.key),
+                                 .value = std::move(message.value),
+                                 .headers = {}},
+                                [open, accepted, done](const Result<Accepted>&) {
+                                    // The job is safe, whatever became of the key.
+                                    if (--*open == 0) done(accepted);
+                                });
+    }
+}
+
 Job recent_job(const KnownQueue& queue, const JobOrder& order, Time now) {
     Job job;
     job.key = {queue.name, order.id};
@@ -77,27 +110,50 @@ Job recent_job(const KnownQueue& queue, const JobOrder& order, Time now) {
 }  // namespace
 
 Result<JobOrder> take_in(GatewayState& state, const KnownQueue& queue, std::string_view body, std::string traceparent,
-                         Time now) {
+                         Time now, std::string_view idempotency_key) {
     Result<jobqueue::Submission> job = jobqueue::parse_submission(body);
     if (!job) return tl::unexpected(job.error());
     if (const Result<void> fits = check_submission(*job, queue.queue, now); !fits) return tl::unexpected(fits.error());
     if (const Result<void> fits = check_schema(queue, *job); !fits) return tl::unexpected(fits.error());
-    job->id = state.new_id();
+    job->id = idempotency_key.empty()
+                  ? state.new_id()
+                  : jobqueue::named_job_id("idempotency/" + queue.name + "/" + std::string(idempotency_key));
     job->traceparent = std::move(traceparent);
     return order_of(std::move(*job), queue.topics, now);
 }
 
-void send_order(GatewayState& state, const KnownQueue& queue, JobOrder order, Time now,
+KeyClaim claim_keys(GatewayState& state, const KnownQueue& queue, const JobOrder& order,
+                    std::string_view idempotency_key, std::string_view body, Time now) {
+    KeyClaim claim;
+    std::vector<SubmitKey> wanted;
+    if (!idempotency_key.empty()) {
+        wanted.push_back({SubmitKey::Kind::idempotency, queue.name, std::string(idempotency_key)});
+    }
+    const std::string_view unique = header_of(order, jobqueue::header::unique_key);
+    if (!unique.empty()) wanted.push_back({SubmitKey::Kind::unique, queue.name, std::string(unique)});
+    for (SubmitKey& key : wanted) {
+        const KeyBook::Claim one = state.keys.claim(key, order.id, fingerprint_of(body), now);
+        if (one.answer != KeyBook::Answer::fresh) {
+            for (const SubmitKey& held : claim.held) state.keys.withdraw(held);
+            return {.answer = one.answer, .job_id = one.job_id, .held = {}};
+        }
+        claim.held.push_back(std::move(key));
+    }
+    claim.job_id = order.id;
+    return claim;
+}
+
+void send_order(GatewayState& state, const KnownQueue& queue, JobOrder order, std::vector<SubmitKey> keys, Time now,
                 std::function<void(const Result<Accepted>&)> done) {
     Job job = recent_job(queue, order, now);
     // Best effort: where it is lost, the job is known from its start on.
     if (queue.queue.events) state.submitter->submit(submitted_event(queue, order, now), [](const auto&) {});
     Outgoing record = outgoing(queue, std::move(order));
-    state.submitter->submit(std::move(record), [&state, job = std::move(job),
+    state.submitter->submit(std::move(record), [&state, job = std::move(job), keys = std::move(keys), now,
                                                 done = std::move(done)](const Result<Accepted>& accepted) mutable {
         state.metrics.submitted(job.key.queue, accepted.has_value());
         if (accepted) state.recent.add(std::move(job), state.now());
-        done(accepted);
+        write_keys(state, accepted.has_value(), keys, now, accepted, std::move(done));
     });
 }
 

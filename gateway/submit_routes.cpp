@@ -15,23 +15,41 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::size_t most_in_batch = 1000;
+constexpr std::size_t longest_key = 255;
 
 std::string location_of(const std::string& id) { return "/v1/jobs/" + id; }
 
 std::string traceparent_of(const Call& call) { return std::string(call.request.header("traceparent")); }
 
+http::Response submitted(const std::string& id, std::string_view job_state) {
+    http::Response response = http::json_response(202, ordered_json{{"id", id}, {"state", job_state}}.dump());
+    response.headers.push_back({"location", location_of(id)});
+    return response;
+}
+
+Error refused_key(KeyBook::Answer answer) {
+    return {.code = Error::Code::conflict,
+            .message = answer == KeyBook::Answer::busy
+                           ? "a request with this key is on its way: ask again"
+                           : "another request came under this Idempotency-Key: its body was different"};
+}
+
 void submit_one(GatewayState& state, const SharedCall& call) {
-    Result<JobOrder> order = take_in(state, *call->queue, call->request.body, traceparent_of(*call), call->now);
+    const std::string_view key = call->request.header("idempotency-key");
+    if (key.size() > longest_key) {
+        return call->refuse({.code = Error::Code::invalid, .message = "Idempotency-Key is longer than 255 bytes"});
+    }
+    Result<JobOrder> order = take_in(state, *call->queue, call->request.body, traceparent_of(*call), call->now, key);
     if (!order) return call->refuse(order.error());
+    KeyClaim claim = claim_keys(state, *call->queue, *order, key, call->request.body, call->now);
     const std::string state_now = order->due ? "delayed" : "waiting";
-    send_order(
-        state, *call->queue, std::move(*order), call->now,
-        [call, id = order->id, state_now](const Result<Accepted>& accepted) {
-            if (!accepted) return call->refuse(accepted.error());
-            http::Response response = http::json_response(202, ordered_json{{"id", id}, {"state", state_now}}.dump());
-            response.headers.push_back({"location", location_of(id)});
-            call->reply(std::move(response));
-        });
+    if (claim.answer == KeyBook::Answer::known) return call->reply(submitted(claim.job_id, "known"));
+    if (claim.answer != KeyBook::Answer::fresh) return call->refuse(refused_key(claim.answer));
+    send_order(state, *call->queue, std::move(*order), std::move(claim.held), call->now,
+               [call, id = claim.job_id, state_now](const Result<Accepted>& accepted) {
+                   if (!accepted) return call->refuse(accepted.error());
+                   call->reply(submitted(id, state_now));
+               });
 }
 
 // What became of a batch so far; it answers when the last one is settled.
@@ -86,7 +104,16 @@ void submit_batch(GatewayState& state, const SharedCall& call) {
         answer->jobs.push_back({{"id", order.id}, {"state", order.due ? "delayed" : "waiting"}});
     }
     for (std::size_t i = 0; i < orders.size(); ++i) {
-        send_order(state, *call->queue, std::move(orders[i]), call->now,
+        KeyClaim claim = claim_keys(state, *call->queue, orders[i], {}, {}, call->now);
+        if (claim.answer != KeyBook::Answer::fresh) {
+            if (claim.answer == KeyBook::Answer::known) answer->jobs[i] = {{"id", claim.job_id}, {"state", "known"}};
+            const Result<Accepted> outcome = claim.answer == KeyBook::Answer::known
+                                                 ? Result<Accepted>(Accepted{})
+                                                 : tl::unexpected(refused_key(claim.answer));
+            answer->settle(i, outcome);
+            continue;
+        }
+        send_order(state, *call->queue, std::move(orders[i]), std::move(claim.held), call->now,
                    [answer, i](const Result<Accepted>& accepted) { answer->settle(i, accepted); });
     }
 }

@@ -232,3 +232,28 @@ def test_a_schedule_runs_and_shows_its_runs_C9(stack):
 def test_what_is_wrong_with_a_schedule_is_named_C9(stack, body, detail):
     answer = stack.gateway.ask("PUT", "/v1/queues/jobs/schedules/wrong", body)
     assert answer.status == 400 and detail in answer.json["detail"], answer.body
+
+
+def test_the_same_idempotency_key_is_the_same_job_C10(stack):
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    first, again = (stack.gateway.ask("POST", "/v1/queues/jobs/jobs", {"payload": {"once": key}}, key) for _ in range(2))
+    assert (first.status, again.status) == (202, 202) and first.json["id"] == again.json["id"]
+    assert uuid.UUID(first.json["id"]).version == 5
+    assert stack.gateway.ask("POST", "/v1/queues/jobs/jobs", {"payload": "other"}, key).status == 409
+    assert stack.gateway.ask("POST", "/v1/queues/slow/jobs", {"payload": {}}, key).json["id"] != first.json["id"]
+    assert stack.gateway.job(first.json["id"])["state"] == "completed"
+    runs = [entry for entry in journal(stack.folder) if entry["headers"]["drover-job-id"] == first.json["id"]]
+    assert len(runs) == 1
+    assert stack.gateway.ask("POST", "/v1/queues/jobs/jobs", {"payload": 1}, {"Idempotency-Key": "k" * 256}).status == 400
+
+
+def test_a_unique_job_is_there_once_while_it_is_unfinished_C10(stack):
+    gate = stack.folder / "gate-of-uniques"
+    unique = uuid.uuid4().hex
+    first = stack.gateway.submit("slow", {"until": str(gate)}, uniqueKey=unique)
+    again = stack.gateway.ask("POST", "/v1/queues/slow/jobs", {"payload": 2, "uniqueKey": unique})
+    assert (again.status, again.json) == (202, {"id": first, "state": "known"})
+    batch = stack.gateway.ask("POST", "/v1/queues/slow/jobs:batch", [{"payload": 3, "uniqueKey": unique}, {"payload": 4}])
+    assert batch.json["jobs"][0] == {"id": first, "state": "known"} and batch.json["jobs"][1]["state"] == "waiting"
+    gate.touch()
+    assert stack.gateway.job(first)["state"] == "completed"
