@@ -28,6 +28,7 @@ kafka::TopicSpec topic(int brokers) {
                           .partitions = 1,
                           .replication_factor = std::clamp(brokers, 1, most_copies),
                           .config = {{"cleanup.policy", "compact"},
+                                     {"message.timestamp.type", "LogAppendTime"},
                                      {"segment.ms", "600000"},
                                      {"min.cleanable.dirty.ratio", "0.1"},
                                      {"max.message.bytes", "1179648"}}};
