@@ -302,7 +302,10 @@ private:
         if (caught_up && !std::exchange(state_.knows_queues, true)) {
             log::info("queues are known", {{"queues", state_.queues.all().size()}});
         }
-        for (const std::string& id : state_.audit.take_expired(state_.now())) drop_audit(id);
+        for (const std::string& id : state_.audit.take_expired(state_.now())) {
+            drop_record(std::string(audit_prefix) + id);
+        }
+        for (std::string& key : state_.keys.take_expired(state_.now())) drop_record(std::move(key));
         if (!std::exchange(queues_changed_, false)) return;
         std::vector<std::shared_ptr<const KnownQueue>> queues;
         for (const auto& [name, queue] : state_.queues.all()) queues.push_back(queue);
@@ -310,9 +313,9 @@ private:
         feeder_->retain(retention_of(state_.queues));
     }
 
-    void drop_audit(const std::string& id) {
+    void drop_record(std::string key) {
         state_.submitter->submit({.topic = std::string(jobqueue::gateway_topic),
-                                  .key = std::string(audit_prefix) + id,
+                                  .key = std::move(key),
                                   .value = std::nullopt,
                                   .headers = {}},
                                  [](const auto&) {});  // its record is found again by the next start
@@ -348,7 +351,6 @@ private:
         for (const JobChange& change : changes) {
             state_.recent.forget(change.key.id);
             state_.watchers.changed(change.key.id);
-            if (change.job && is_finished(change.job->state)) state_.keys.finished(change.key.id);
             if (state_.feeder.caught_up && change.job && is_finished(change.job->state)) {
                 state_.metrics.ended(*change.job);
             }

@@ -12,6 +12,10 @@ telemetry::Health health_of(const GatewayState& state) {
     telemetry::Health health;
     health.set("queues", state.knows_queues, state.knows_queues ? "" : "drover.gateway has not been read yet");
     health.set("view", state.feeder.trouble.empty(), state.feeder.trouble);
+    health.set("scheduler", state.scheduler_status.trouble.empty(), state.scheduler_status.trouble);
+    const JobSubmitter::Health submits = state.submitter->health();
+    health.set("kafka", !submits.kafka_away_since, submits.kafka_trouble);
+    health.set("spool", submits.spool_trouble.empty(), submits.spool_trouble);
     return health;
 }
 

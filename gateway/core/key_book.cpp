@@ -37,17 +37,17 @@ KeyBook::Claim KeyBook::claim(const SubmitKey& key, const std::string& job_id, s
             return {Answer::conflict, entry.job_id};
         }
         if (!entry.expires_at) return {Answer::busy, entry.job_id};
-        if (now < *entry.expires_at || (unique && !entry.finished)) return {Answer::known, entry.job_id};
+        if (now < *entry.expires_at) return {Answer::known, entry.job_id};
         withdraw(key);
     }
     entries_[key] = {.job_id = job_id, .fingerprint = fingerprint};
-    if (unique) unique_by_job_.emplace(job_id, key);
     return {Answer::fresh, job_id};
 }
 
 jobqueue::ControlMessage KeyBook::accepted(const SubmitKey& key, Time expires_at) {
     Entry& entry = entries_[key];
     entry.expires_at = expires_at;
+    ends_.emplace(expires_at, key);
     const json value{
         {"job", entry.job_id}, {"fingerprint", entry.fingerprint}, {"expiresAt", format_rfc3339(expires_at)}};
     return {record_key(key), value.dump(-1, ' ', false, json::error_handler_t::replace)};
@@ -56,15 +56,18 @@ jobqueue::ControlMessage KeyBook::accepted(const SubmitKey& key, Time expires_at
 void KeyBook::withdraw(const SubmitKey& key) {
     const auto found = entries_.find(key);
     if (found == entries_.end()) return;
-    auto [each, end] = unique_by_job_.equal_range(found->second.job_id);
-    while (each != end) each = each->second == key ? unique_by_job_.erase(each) : std::next(each);
+    if (found->second.expires_at) ends_.erase({*found->second.expires_at, key});
     entries_.erase(found);
 }
 
-void KeyBook::finished(std::string_view job_id) {
-    for (auto [each, end] = unique_by_job_.equal_range(job_id); each != end; ++each) {
-        entries_.at(each->second).finished = true;
+std::vector<std::string> KeyBook::take_expired(Time now) {
+    std::vector<std::string> records;
+    while (!ends_.empty() && ends_.begin()->first <= now) {
+        records.push_back(record_key(ends_.begin()->second));
+        entries_.erase(ends_.begin()->second);
+        ends_.erase(ends_.begin());
     }
+    return records;
 }
 
 Result<void> KeyBook::apply(std::string_view key, std::optional<std::string_view> value) {
@@ -83,11 +86,9 @@ Result<void> KeyBook::apply(std::string_view key, std::optional<std::string_view
     if (!expires_at || job.empty() || !body.contains("fingerprint") || !body["fingerprint"].is_number_unsigned()) {
         return failure(Error::Code::invalid, "job, fingerprint and expiresAt are needed");
     }
-    const auto known = entries_.find(*parsed);
-    const bool finished = known != entries_.end() && known->second.job_id == job && known->second.finished;
     withdraw(*parsed);
-    entries_[*parsed] = {job, body["fingerprint"].get<std::uint64_t>(), *expires_at, finished};
-    if (parsed->kind == SubmitKey::Kind::unique) unique_by_job_.emplace(job, *parsed);
+    entries_[*parsed] = {job, body["fingerprint"].get<std::uint64_t>(), *expires_at};
+    ends_.emplace(*expires_at, *parsed);
     return {};
 }
 

@@ -7,8 +7,11 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "src/base/result.h"
 #include "src/base/time.h"
@@ -41,11 +44,11 @@ public:
 
     // `fingerprint`: of the request; a unique key does not look at it.
     Claim claim(const SubmitKey& key, const std::string& job_id, std::uint64_t fingerprint, Time now);
-    // The record to write. The key is known until `expires_at`, a unique key until its job is finished, too.
+    // The record to write. The key is known until `expires_at`.
     jobqueue::ControlMessage accepted(const SubmitKey& key, Time expires_at);
     void withdraw(const SubmitKey& key);
-    // Of unique keys that this job has.
-    void finished(std::string_view job_id);
+    // Forgets keys that are over; the keys of their records, for tombstones.
+    std::vector<std::string> take_expired(Time now);
 
     // `invalid` where it is no key's record. Nothing as the value: a tombstone.
     Result<void> apply(std::string_view key, std::optional<std::string_view> value);
@@ -55,10 +58,9 @@ private:
         std::string job_id;
         std::uint64_t fingerprint = 0;
         std::optional<Time> expires_at;  // nothing: on its way
-        bool finished = false;
     };
     std::map<SubmitKey, Entry> entries_;
-    std::multimap<std::string, SubmitKey, std::less<>> unique_by_job_;
+    std::set<std::pair<Time, SubmitKey>> ends_;  // of those that are accepted
 };
 
 }  // namespace drover::gateway

@@ -247,7 +247,7 @@ def test_the_same_idempotency_key_is_the_same_job_C10(stack):
     assert stack.gateway.ask("POST", "/v1/queues/jobs/jobs", {"payload": 1}, {"Idempotency-Key": "k" * 256}).status == 400
 
 
-def test_a_unique_job_is_there_once_while_it_is_unfinished_C10(stack):
+def test_a_unique_job_is_there_once_C10(stack):
     gate = stack.folder / "gate-of-uniques"
     unique = uuid.uuid4().hex
     first = stack.gateway.submit("slow", {"until": str(gate)}, uniqueKey=unique)

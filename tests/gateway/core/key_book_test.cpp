@@ -31,14 +31,23 @@ TEST(KeyBook, C10_a_submit_that_failed_leaves_its_key) {
     EXPECT_EQ(book.claim(one, "b", 0, t0).answer, Answer::fresh);
 }
 
-TEST(KeyBook, C10_a_unique_job_is_alone_within_the_window_and_until_it_is_finished) {
+TEST(KeyBook, C10_a_unique_job_is_alone_within_its_window_whatever_its_payload) {
+    KeyBook book;
+    book.claim(one, "a", 1, t0);
+    book.accepted(one, t0 + 1h);
+    EXPECT_EQ(book.claim(one, "b", 2, t0 + 59min).answer, Answer::known);
+    EXPECT_EQ(book.claim(one, "b", 2, t0 + 1h).answer, Answer::fresh);
+}
+
+TEST(KeyBook, C10_keys_that_are_over_are_forgotten_with_their_records) {
     KeyBook book;
     book.claim(one, "a", 0, t0);
-    book.accepted(one, t0 + 1h);
-    EXPECT_EQ(book.claim(one, "b", 0, t0 + 2h).job_id, "a") << "not finished";
-    book.finished("a");
-    EXPECT_EQ(book.claim(one, "b", 0, t0 + 59min).answer, Answer::known);
-    EXPECT_EQ(book.claim(one, "b", 0, t0 + 2h).answer, Answer::fresh);
+    const std::string record = book.accepted(one, t0 + 1h).key;
+    book.claim(again, "b", 0, t0);  // on its way
+    EXPECT_TRUE(book.take_expired(t0 + 59min).empty());
+    EXPECT_EQ(book.take_expired(t0 + 1h), std::vector<std::string>{record});
+    EXPECT_TRUE(book.take_expired(t0 + 2h).empty());
+    EXPECT_EQ(book.claim(again, "b", 0, t0 + 2h).answer, Answer::busy);
 }
 
 TEST(KeyBook, C10_the_next_gateway_knows_what_the_records_say) {
