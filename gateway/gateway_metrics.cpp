@@ -6,6 +6,8 @@
 namespace drover::gateway {
 namespace {
 
+constexpr std::size_t most_types = 500;
+
 double seconds(Duration time) { return std::chrono::duration<double>(time).count(); }
 
 std::int64_t count_of(const StateCounts& counts, JobState state) {
@@ -38,9 +40,15 @@ void GatewayMetrics::ended(const Job& job) {
                  {{"queue", job.key.queue}, {"status", state}})
         .add();
     if (job.state != JobState::completed || !job.busy) return;
+    // Types are whatever clients say: each is a metric that stays.
+    std::string type = job.type;
+    if (types_.size() < most_types)
+        types_.emplace(job.key.queue, type);
+    else if (!types_.contains({job.key.queue, type}))
+        type = "other";
     metrics_
         .histogram("bull_job_duration_seconds", "How long workers had jobs that completed (an older name)",
-                   {{"queue", job.key.queue}, {"job", job.type}})
+                   {{"queue", job.key.queue}, {"job", type}})
         .observe(seconds(*job.busy));
 }
 

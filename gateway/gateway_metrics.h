@@ -2,8 +2,10 @@
 // One thread.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "gateway/core/job.h"
 #include "gateway/view/view_feeder.h"
@@ -24,6 +26,7 @@ public:
 
 private:
     telemetry::Metrics metrics_;
+    std::set<std::pair<std::string, std::string>> types_;  // queue and job type that have a metric of their own
 };
 
 }  // namespace drover::gateway

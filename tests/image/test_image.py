@@ -47,7 +47,7 @@ def test_D5_the_image_has_nothing_else_that_runs(image):
             if path.is_file() and path.stat().st_mode & 0o111 and not re.search(r"\.so(\.|$)", path.name)}
     assert runs == {"usr/bin/drover"}
     others = [path for path in folder.rglob("*") if path.is_file() and folder / "usr/share/zoneinfo" not in path.parents]
-    assert len(others) < 60
+    assert len(others) < 100  # the libraries that drover loads, and their licenses; some thirty of these are libpq's
 
 
 def test_D5_the_image_is_small(image):
