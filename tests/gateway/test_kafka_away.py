@@ -1,0 +1,30 @@
+"""Submits while Kafka does not answer: taken, kept on disk, and done when it does (C11)."""
+
+import os
+import signal
+
+from gateway_client import GatewayClient
+
+from local_run import journal
+from processes import wait_until
+
+
+def test_a_job_that_is_submitted_while_kafka_is_away_is_done_when_it_is_back_C11(stack):
+    before = stack.gateway.submit("jobs", {"before": 1})
+    assert stack.gateway.job(before)["state"] == "completed"
+    broker = stack.run.child("drover-broker")
+    os.kill(broker, signal.SIGSTOP)
+    try:
+        jobs = [stack.gateway.submit("jobs", {"away": n}) for n in range(20)]
+        checks = stack.gateway.get("/healthz")["checks"]
+        assert not checks["kafka"]["ok"] and checks["kafka"]["reason"]
+        gateway = stack.run.child(" gateway --port")
+        os.kill(gateway, signal.SIGKILL)  # and its successor finds them on disk
+        wait_until(lambda: stack.run.child(" gateway --port") != gateway, "another gateway")
+    finally:
+        os.kill(broker, signal.SIGCONT)
+    client = GatewayClient(stack.run.wait_for_line(r"gateway (http://\S+)")[1])
+    wait_until(client.is_ready, "a gateway that is ready")
+    wait_until(lambda: {entry["headers"]["drover-job-id"] for entry in journal(stack.folder)} >= set(jobs), "all of them at the worker")
+    for job in jobs:
+        assert client.job(job)["state"] == "completed"
