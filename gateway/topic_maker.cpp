@@ -1,10 +1,8 @@
 #include "gateway/topic_maker.h"
 
-#include <algorithm>
-
 #include <boost/asio/post.hpp>
 
-#include "gateway/core/shared_topics.h"
+#include "src/jobqueue/shared_topics.h"
 #include "src/kafka/admin.h"
 #include "src/telemetry/log.h"
 
@@ -15,7 +13,6 @@ using namespace std::chrono_literals;
 
 constexpr auto call_timeout = 5s;
 constexpr auto pause = 500ms;
-constexpr int copies = 3;
 
 }  // namespace
 
@@ -47,9 +44,8 @@ Result<void> TopicMaker::make() const {
     const Result<int> brokers = (*admin)->broker_count();
     if (!brokers) return tl::unexpected(brokers.error());
     std::vector<kafka::TopicSpec> specs;
-    for (SharedTopic& each : shared_topics(*brokers)) {
-        specs.push_back(
-            {std::move(each.topic), each.partitions, std::clamp(*brokers, 1, copies), std::move(each.config)});
+    for (jobqueue::SharedTopic& each : jobqueue::shared_topics(*brokers)) {
+        specs.push_back({std::move(each.topic), each.partitions, each.replication_factor, std::move(each.config)});
     }
     return (*admin)->ensure_topics(specs);
 }

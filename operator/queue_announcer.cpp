@@ -7,6 +7,7 @@
 
 #include "operator/control_writer.h"
 #include "src/jobqueue/queue_record.h"
+#include "src/jobqueue/shared_topics.h"
 #include "src/kafka/admin.h"
 #include "src/kafka/log_reader.h"
 #include "src/telemetry/log.h"
@@ -20,20 +21,10 @@ constexpr auto call_timeout = 5s;
 constexpr auto together = 200ms;  // queues that are applied at once are told at once
 constexpr auto first_pause = 2s;
 constexpr auto longest_pause = 60s;
-constexpr int most_copies = 3;
 
-// As a gateway makes it (gateway/core/shared_topics.cpp), whoever comes first.
 kafka::TopicSpec topic(int brokers) {
-    kafka::TopicSpec spec{.topic = std::string(jobqueue::gateway_topic),
-                          .partitions = 1,
-                          .replication_factor = std::clamp(brokers, 1, most_copies),
-                          .config = {{"cleanup.policy", "compact"},
-                                     {"message.timestamp.type", "LogAppendTime"},
-                                     {"segment.ms", "600000"},
-                                     {"min.cleanable.dirty.ratio", "0.1"},
-                                     {"max.message.bytes", "1179648"}}};
-    if (spec.replication_factor == most_copies) spec.config.emplace("min.insync.replicas", "2");
-    return spec;
+    jobqueue::SharedTopic made = jobqueue::gateway_topic_for(brokers);
+    return {std::move(made.topic), made.partitions, made.replication_factor, std::move(made.config)};
 }
 
 }  // namespace

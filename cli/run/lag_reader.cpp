@@ -5,9 +5,9 @@
 #include <boost/asio/post.hpp>
 
 #include "cli/record_writer.h"
-#include "gateway/core/shared_topics.h"
 #include "operator/core/topic_plan.h"
 #include "src/jobqueue/queue_record.h"
+#include "src/jobqueue/shared_topics.h"
 
 namespace drover::cli {
 namespace {
@@ -77,9 +77,11 @@ Result<int> LagReader::prepare() {
         specs.push_back({std::move(plan.topic), plan.partitions, plan.replication_factor, std::move(plan.config)});
     }
     if (announces_) {
-        for (gateway::SharedTopic& each : gateway::shared_topics(*brokers)) {
+        for (jobqueue::SharedTopic& each : jobqueue::shared_topics(*brokers)) {
             const bool planned = std::ranges::find(specs, each.topic, &kafka::TopicSpec::topic) != specs.end();
-            if (!planned) specs.push_back({std::move(each.topic), each.partitions, 1, std::move(each.config)});
+            if (!planned)
+                specs.push_back(
+                    {std::move(each.topic), each.partitions, each.replication_factor, std::move(each.config)});
         }
     }
     if (Result<void> made = admin_->ensure_topics(specs); !made) return tl::unexpected(made.error());

@@ -28,7 +28,7 @@ ROOMS = {
     "gateway": ["gateway/core", "gateway/view", "gateway/scheduler", "gateway/submit", "src/lag", "src/kafka",
                 "src/http", "src/telemetry"],
     "cli": ["src/jobqueue", "src/kafka", "src/http", "src/telemetry", "src/lag", "src/kube", "sidecar/core", "sidecar",
-            "operator/core", "operator", "gateway/core", "gateway"],
+            "operator/core", "operator", "gateway"],
 }
 
 # The folders whose every C++ source must lie in a room.
