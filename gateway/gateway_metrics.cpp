@@ -17,20 +17,33 @@ std::int64_t count_of(const StateCounts& counts, JobState state) {
 
 }  // namespace
 
+// Each request: a metric is looked up once.
 void GatewayMetrics::answered(std::string_view method, std::string_view route, int status, Duration took) {
-    const telemetry::Labels labels{{"method", std::string(method)}, {"route", std::string(route)}};
-    telemetry::Labels with_status = labels;
-    with_status["status"] = std::to_string(status);
-    metrics_.counter("drover_gateway_requests_total", "Requests by route and status", with_status).add();
-    metrics_.histogram("drover_gateway_request_duration_seconds", "From a request's last byte to its answer", labels)
-        .observe(seconds(took));
+    auto known = answered_.find({method, route, status});
+    if (known == answered_.end()) {
+        const telemetry::Labels labels{{"method", std::string(method)}, {"route", std::string(route)}};
+        telemetry::Labels with_status = labels;
+        with_status["status"] = std::to_string(status);
+        const Answered made{
+            metrics_.counter("drover_gateway_requests_total", "Requests by route and status", with_status),
+            metrics_.histogram("drover_gateway_request_duration_seconds", "From a request's last byte to its answer",
+                               labels)};
+        known = answered_.emplace(std::tuple(method, route, status), made).first;
+    }
+    known->second.count.add();
+    known->second.took.observe(seconds(took));
 }
 
 void GatewayMetrics::submitted(const std::string& queue, bool accepted) {
-    metrics_
-        .counter("drover_gateway_submitted_total", "Jobs by queue and outcome",
-                 {{"queue", queue}, {"outcome", accepted ? "accepted" : "refused"}})
-        .add();
+    auto known = submitted_.find({queue, accepted});
+    if (known == submitted_.end()) {
+        const telemetry::Labels labels{{"queue", queue}, {"outcome", accepted ? "accepted" : "refused"}};
+        known = submitted_
+                    .emplace(std::pair(queue, accepted),
+                             metrics_.counter("drover_gateway_submitted_total", "Jobs by queue and outcome", labels))
+                    .first;
+    }
+    known->second.add();
 }
 
 void GatewayMetrics::ended(const Job& job) {

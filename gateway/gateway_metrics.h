@@ -2,9 +2,11 @@
 // One thread.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "gateway/core/job.h"
@@ -15,6 +17,7 @@ namespace drover::gateway {
 
 class GatewayMetrics {
 public:
+    // `method` and `route` outlive it.
     void answered(std::string_view method, std::string_view route, int status, Duration took);
     void submitted(const std::string& queue, bool accepted);
     void ended(const Job& job);  // a job that has just ended
@@ -25,7 +28,14 @@ public:
     telemetry::Metrics& registry() { return metrics_; }
 
 private:
+    struct Answered {
+        telemetry::Counter count;
+        telemetry::Histogram took;
+    };
+
     telemetry::Metrics metrics_;
+    std::map<std::tuple<std::string_view, std::string_view, int>, Answered> answered_;  // method, route, status
+    std::map<std::pair<std::string, bool>, telemetry::Counter> submitted_;              // queue, whether accepted
     std::set<std::pair<std::string, std::string>> types_;  // queue and job type that have a metric of their own
 };
 
