@@ -41,6 +41,7 @@ constexpr auto lease_duration = 10s;
 constexpr auto renew_deadline = 6s;
 constexpr auto lease_retry_period = 1500ms;
 constexpr auto lease_request_timeout = 4s;  // below the renew deadline
+constexpr auto workers_interval = 10s;      // of what gateways are told beside decisions
 constexpr const char* controller = "drover.dev/operator";
 
 Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
@@ -98,6 +99,8 @@ private:
         // As the gateways of which Kafka were last told of it.
         std::shared_ptr<const jobqueue::JobQueue> announced;
         std::optional<kafka::Settings> announced_at;
+        std::optional<jobqueue::WorkersRecord> told;  // of its workers
+        std::chrono::steady_clock::time_point told_at;
     };
 
     void leading() override;
@@ -114,6 +117,7 @@ private:
     void forget(const ObjectKey& key);
     void leave_kafka(const ObjectKey& key, Queue& queue);
     void announce(Queue& queue, const std::shared_ptr<const jobqueue::JobQueue>& now_is);
+    void tell(Queue& queue, const jobqueue::WorkersRecord& workers);
     void withdraw(Queue& queue);
     void write_event(const ObjectKey& key, const kube::EventNote& note);
     void wait_for_next();
@@ -343,6 +347,7 @@ void Operator::ask_kafka(const ObjectKey& key, const QueueOutcome& outcome) {
     cluster->queues.insert(key);
     cluster->work.wish(key, outcome.wish);
     if (outcome.wish.queue) announce(queue, outcome.wish.queue);
+    if (outcome.workers && queue.announced) tell(queue, *outcome.workers);
 }
 
 void Operator::announce(Queue& queue, const std::shared_ptr<const jobqueue::JobQueue>& now_is) {
@@ -357,7 +362,20 @@ void Operator::announce(Queue& queue, const std::shared_ptr<const jobqueue::JobQ
     queue.announced_at = queue.kafka;
 }
 
+void Operator::tell(Queue& queue, const jobqueue::WorkersRecord& workers) {
+    const auto steady_now = std::chrono::steady_clock::now();
+    if (queue.told) {
+        const jobqueue::WorkersNews news = jobqueue::news_of(*queue.told, workers);
+        if (news == jobqueue::WorkersNews::none) return;
+        if (news == jobqueue::WorkersNews::soon && steady_now < queue.told_at + workers_interval) return;
+    }
+    announcers_.at(*queue.announced_at)->announce(*queue.announced, workers);
+    queue.told = workers;
+    queue.told_at = steady_now;
+}
+
 void Operator::withdraw(Queue& queue) {
+    queue.told.reset();
     if (!queue.announced) return;
     const auto announcer = announcers_.find(*queue.announced_at);
     if (announcer != announcers_.end()) announcer->second->withdraw(*queue.announced);

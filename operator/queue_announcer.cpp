@@ -22,6 +22,10 @@ constexpr auto together = 200ms;  // queues that are applied at once are told at
 constexpr auto first_pause = 2s;
 constexpr auto longest_pause = 60s;
 
+bool is_ours(std::string_view key) {
+    return key.starts_with(jobqueue::queue_record_prefix) || key.starts_with(jobqueue::workers_record_prefix);
+}
+
 kafka::TopicSpec topic(int brokers) {
     jobqueue::SharedTopic made = jobqueue::gateway_topic_for(brokers);
     return {std::move(made.topic), made.partitions, made.replication_factor, std::move(made.config)};
@@ -39,8 +43,14 @@ void QueueAnnouncer::announce(const jobqueue::JobQueue& queue) {
     want(std::move(record.key), std::move(record.value));
 }
 
+void QueueAnnouncer::announce(const jobqueue::JobQueue& queue, const jobqueue::WorkersRecord& workers) {
+    jobqueue::ControlMessage record = jobqueue::workers_record(jobqueue::qualified_name(queue), workers);
+    want(std::move(record.key), std::move(record.value));
+}
+
 void QueueAnnouncer::withdraw(const jobqueue::JobQueue& queue) {
     want(jobqueue::queue_record(queue).key, std::nullopt);
+    want(jobqueue::workers_record(jobqueue::qualified_name(queue), {}).key, std::nullopt);
 }
 
 void QueueAnnouncer::want(std::string key, std::optional<std::string> value) {
@@ -84,7 +94,7 @@ Result<void> QueueAnnouncer::write(const Records& wanted) {
         const Result<void> read = kafka::read_log(settings_, **admin, {std::string(jobqueue::gateway_topic)},
                                                   {.patience = call_timeout}, [&known](const kafka::Record& record) {
                                                       const std::string key(record.key().value_or(""));
-                                                      if (!key.starts_with(jobqueue::queue_record_prefix)) return;
+                                                      if (!is_ours(key)) return;
                                                       if (record.value()) {
                                                           known.insert_or_assign(key, std::string(*record.value()));
                                                       } else {

@@ -1,6 +1,6 @@
-// Tells the gateways of one Kafka which queues there are: a record of each in drover.gateway
-// (src/jobqueue/queue_record.h), written where it says something new, and a tombstone when the queue is deleted.
-// Room: operator.
+// Tells the gateways of one Kafka which queues there are and how their workers do: a record each in drover.gateway
+// (src/jobqueue/queue_record.h, workers_record.h), written where it says something new, and tombstones when the queue
+// is deleted. Room: operator.
 //
 // It has a thread of its own, and is connected only while there is something to say. Any thread may call it. What fails
 // is tried again, until the destructor, which waits for a call that is under way, at most a call's 5 s.
@@ -18,6 +18,7 @@
 
 #include "src/base/result.h"
 #include "src/jobqueue/resource.h"
+#include "src/jobqueue/workers_record.h"
 #include "src/kafka/settings.h"
 
 namespace drover::operators {
@@ -28,6 +29,7 @@ public:
     QueueAnnouncer(kafka::Settings settings, std::function<bool()> may_write);
 
     void announce(const jobqueue::JobQueue& queue);
+    void announce(const jobqueue::JobQueue& queue, const jobqueue::WorkersRecord& workers);
     void withdraw(const jobqueue::JobQueue& queue);
 
 private:

@@ -182,6 +182,7 @@ Result<void> Reconcile::bring_about() {
     look_whether_settled();
     look_at_pods();
     const Result<void> written = write_status();
+    outcome_.workers = operator_core::workers_record_of(queue, facts_, status_before());
 
     const bool has_workers =
         current_replicas() > 0 || (deployment_ && deployment_->value("/status/replicas"_json_pointer, 0) > 0);

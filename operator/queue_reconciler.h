@@ -19,6 +19,7 @@
 #include "operator/core/queue_status.h"
 #include "operator/core/workload.h"
 #include "operator/kafka_cluster.h"
+#include "src/jobqueue/workers_record.h"
 #include "src/kube/api_client.h"
 #include "src/kube/event_recorder.h"
 #include "src/kube/store.h"
@@ -74,6 +75,7 @@ struct QueueOutcome {
     QueueWish wish;
     std::optional<operator_core::Decision> decision;  // where one was made
     bool is_scaled = false;                           // and it changed the number of replicas
+    std::optional<jobqueue::WorkersRecord> workers;   // for the gateways, where a decision was made
 };
 
 class QueueReconciler {

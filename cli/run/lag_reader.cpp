@@ -34,6 +34,13 @@ LagReader::LagReader(boost::asio::io_context& io, kafka::Settings settings, std:
 
 LagReader::~LagReader() = default;
 
+void LagReader::tell(const jobqueue::JobQueue& queue, const jobqueue::WorkersRecord& workers) {
+    if (!announces_) return;
+    jobqueue::ControlMessage record = jobqueue::workers_record(jobqueue::qualified_name(queue), workers);
+    const std::lock_guard lock(mutex_);
+    news_.insert_or_assign(std::move(record.key), std::move(record.value));
+}
+
 void LagReader::request_stop() { thread_.request_stop(); }
 
 bool LagReader::pause(const std::stop_token& stop) {
@@ -54,6 +61,7 @@ void LagReader::run(const std::stop_token& stop) {
     do {
         Look one{std::chrono::steady_clock::now(), look()};
         boost::asio::post(io_, [this, one = std::move(one)] { listener_.looked(one); });
+        write_news();
     } while (pause(stop));
 }
 
@@ -102,10 +110,30 @@ Result<int> LagReader::prepare() {
 
 Result<void> LagReader::announce() {
     if (!announces_) return {};
+    std::vector<jobqueue::ControlMessage> records;
+    for (const jobqueue::JobQueue& queue : queues_) records.push_back(jobqueue::queue_record(queue));
+    return write(records);
+}
+
+// What fails is tried with the next look: the figures say then what is wrong with Kafka.
+void LagReader::write_news() {
+    decltype(news_) news;
+    {
+        const std::lock_guard lock(mutex_);
+        news.swap(news_);
+    }
+    if (news.empty()) return;
+    std::vector<jobqueue::ControlMessage> records;
+    for (const auto& [key, value] : news) records.push_back({key, value});
+    if (write(records)) return;
+    const std::lock_guard lock(mutex_);
+    news_.merge(news);  // what came meanwhile is newer, and stays
+}
+
+Result<void> LagReader::write(const std::vector<jobqueue::ControlMessage>& records) {
     auto writer = RecordWriter::create(settings_);
     if (!writer) return tl::unexpected(writer.error());
-    for (const jobqueue::JobQueue& queue : queues_) {
-        const jobqueue::ControlMessage record = jobqueue::queue_record(queue);
+    for (const jobqueue::ControlMessage& record : records) {
         const Result<void> queued = (*writer)->produce(
             {.topic = jobqueue::gateway_topic, .key = record.key, .value = record.value, .headers = {}}, 0);
         if (!queued) return queued;

@@ -9,8 +9,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,6 +23,7 @@
 #include "src/lag/queue_offsets.h"
 #include "src/base/result.h"
 #include "src/jobqueue/resource.h"
+#include "src/jobqueue/workers_record.h"
 #include "src/kafka/admin.h"
 
 namespace drover::cli {
@@ -42,12 +45,16 @@ public:
               bool announce, Listener listener);
     ~LagReader();
 
+    // Gateways are told how the workers of a queue do, soon. Where they are not told of queues, nothing happens.
+    void tell(const jobqueue::JobQueue& queue, const jobqueue::WorkersRecord& workers);
     void request_stop();  // the thread ends after the call that is under way
 
 private:
     void run(const std::stop_token& stop);
     Result<int> prepare();
     Result<void> announce();
+    Result<void> write(const std::vector<jobqueue::ControlMessage>& records);
+    void write_news();
     Result<std::vector<jobqueue::QueueFigures>> look();
     Result<jobqueue::QueueFigures> look_at(const jobqueue::JobQueue& queue, lag::QueueOffsets offsets);
     bool pause(const std::stop_token& stop);  // false when told to stop
@@ -61,6 +68,7 @@ private:
     std::unique_ptr<lag::ControlFollower> control_;
     std::vector<kafka::TopicPartition> partitions_;
     std::mutex mutex_;
+    std::map<std::string, std::optional<std::string>> news_;  // with the lock: records of drover.gateway, by key
     std::condition_variable_any changed_;
     std::jthread thread_;  // last: it uses all of the above
 };

@@ -40,6 +40,8 @@ void QueueRunner::observe(const jobqueue::QueueFigures* figures) {
         operator_core::observation_of(figures, wanted_, in_flight, queue_.paused || (figures && figures->paused));
     operator_core::Decision decision = operator_core::decide(policy_, seen, memory_, now());
     memory_ = std::move(decision.next);
+    reason_ = std::move(decision.reason);
+    message_ = std::move(decision.message);
     if (!stopping_) scale_to(decision.replicas);
 }
 
@@ -215,6 +217,27 @@ QueueSummary QueueRunner::summary() const {
     const double seconds = rate_.active_time().count();
     if (seconds > 0) summary.jobs_per_second = static_cast<double>(now.completed + now.dead) / seconds;
     return summary;
+}
+
+jobqueue::WorkersRecord QueueRunner::workers() const {
+    jobqueue::WorkersRecord record{.replicas = wanted_,
+                                   .ready = 0,
+                                   .min = queue_.scaling.min_replicas,
+                                   .max = queue_.scaling.max_replicas,
+                                   .reason = reason_,
+                                   .message = message_,
+                                   .trouble = {}};
+    for (const auto& replica : replicas_) {
+        if (!replica->is_stopping() && replica->is_reachable()) ++record.ready;
+    }
+    const QueueStatus now = status("");
+    if (now.state == QueueState::worker_unreachable) {
+        record.trouble.push_back({"WorkerUnreachable", "PortDoesNotAnswer",
+                                  now.problem.empty() ? "No worker answers on its port" : now.problem});
+    } else if (!now.problem.empty()) {
+        record.trouble.push_back({"Ready", "WorkerTrouble", now.problem});
+    }
+    return record;
 }
 
 // --- dead letters

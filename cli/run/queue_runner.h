@@ -21,6 +21,7 @@
 #include "cli/status_table.h"
 #include "operator/core/observation.h"
 #include "src/jobqueue/resource.h"
+#include "src/jobqueue/workers_record.h"
 
 namespace drover::cli {
 
@@ -58,6 +59,7 @@ public:
     QueueStatus status(const std::string& kafka_problem) const;
     sidecar::Stats stats() const;
     QueueSummary summary() const;
+    jobqueue::WorkersRecord workers() const;  // as gateways are told
     void add_causes(DeadLetterCauses& causes) const;
 
 private:
@@ -75,6 +77,7 @@ private:
     const jobqueue::JobQueue queue_;
     const operator_core::ScalingPolicy policy_;
     operator_core::Memory memory_;
+    std::string reason_, message_;  // of the last decision
     std::optional<jobqueue::QueueFigures> figures_;
     std::vector<std::shared_ptr<Replica>> replicas_;
     sidecar::Stats past_;  // of replicas that are gone

@@ -46,6 +46,7 @@ private:
     void topics_ready();
     void submit(const SubmitOrder& order);
     void looked(const LagReader::Look& look);
+    void tell_gateways(const QueueRunner& queue);
     void on_tick();
     void refresh();
     void end_when_idle();
@@ -72,6 +73,7 @@ private:
     std::vector<std::unique_ptr<QueueRunner>> queues_;
     std::vector<std::unique_ptr<Submitter>> submitters_;
     std::unique_ptr<LagReader> reader_;
+    std::map<const QueueRunner*, jobqueue::WorkersRecord> told_;  // what gateways were told last
     std::unique_ptr<LocalGateway> gateway_;
 
     const Clock::time_point began_ = Clock::now();
@@ -253,6 +255,7 @@ void Runner::looked(const LagReader::Look& look) {
     }
     for (std::size_t i = 0; i < queues_.size(); ++i) {
         queues_[i]->observe(look.figures ? &(*look.figures)[i] : nullptr);
+        tell_gateways(*queues_[i]);
     }
     const bool settled = look.figures && submitting_ == 0 && look.began >= submitted_at_;
     const bool idle = settled && std::ranges::all_of(queues_, [](const auto& queue) { return queue->is_idle(); });
@@ -261,6 +264,14 @@ void Runner::looked(const LagReader::Look& look) {
     else if (!idle_since_)
         idle_since_ = look.began;
     end_when_idle();
+}
+
+void Runner::tell_gateways(const QueueRunner& queue) {
+    jobqueue::WorkersRecord workers = queue.workers();
+    const auto told = told_.find(&queue);
+    if (told != told_.end() && jobqueue::news_of(told->second, workers) == jobqueue::WorkersNews::none) return;
+    reader_->tell(queue.queue(), workers);
+    told_.insert_or_assign(&queue, std::move(workers));
 }
 
 void Runner::end_when_idle() {

@@ -212,6 +212,27 @@ json status_of(const jobqueue::JobQueue& queue, const Facts& facts, const json& 
     return status;
 }
 
+std::optional<jobqueue::WorkersRecord> workers_record_of(const jobqueue::JobQueue& queue, const Facts& facts,
+                                                         const json& status) {
+    if (!facts.decision) return std::nullopt;
+    jobqueue::WorkersRecord record{.replicas = facts.decision->replicas,
+                                   .ready = static_cast<int>(replicas_of(facts).ready),
+                                   .min = queue.scaling.min_replicas,
+                                   .max = queue.scaling.max_replicas,
+                                   .reason = facts.decision->reason,
+                                   .message = facts.decision->message,
+                                   .trouble = {}};
+    const json conditions = status.value("conditions", json::array());
+    for (const json& each : conditions) {
+        const std::string type = each.value("type", ""), is = each.value("status", ""),
+                          reason = each.value("reason", "");
+        const bool is_bad = (type == "Ready" && is == "False" && reason != "WorkersStarting") ||
+                            (type == "WorkerUnreachable" && is == "True") || (type == "KeyBlocked" && is == "True");
+        if (is_bad) record.trouble.push_back({type, reason, each.value("message", "")});
+    }
+    return record;
+}
+
 bool is_urgent(const json& before, const json& after) {
     // Without what only counts: figures, words and the memory behind them.
     const auto essence = [](json status) {

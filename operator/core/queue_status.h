@@ -11,6 +11,7 @@
 #include "operator/core/decide.h"
 #include "src/jobqueue/queue_figures.h"
 #include "src/jobqueue/resource.h"
+#include "src/jobqueue/workers_record.h"
 
 namespace drover::operator_core {
 
@@ -67,6 +68,10 @@ std::vector<jobqueue::RetryTopic> retired_retry_topics(const jobqueue::JobQueue&
 // `before` is the status as it is: a condition keeps its time of transition where its status stays, and figures that
 // could not be read now keep their last value.
 nlohmann::json status_of(const jobqueue::JobQueue& queue, const Facts& facts, const nlohmann::json& before, Time now);
+
+// What gateways are told of the queue's workers, by a status that status_of() made. Only where there is a decision.
+std::optional<jobqueue::WorkersRecord> workers_record_of(const jobqueue::JobQueue& queue, const Facts& facts,
+                                                         const nlohmann::json& status);
 
 // What a decision changed is written at once, as a condition that changed; mere figures and memory need not be.
 bool is_urgent(const nlohmann::json& before, const nlohmann::json& after);
