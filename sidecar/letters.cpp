@@ -21,6 +21,8 @@ constexpr Duration told_after = 100ms, told_together = 50ms;  // starts
 constexpr std::size_t max_result_bytes = 128 * 1024;
 constexpr std::size_t max_labels_bytes = 4 * 1024;  // more are left out: an event must fit into its topic
 
+constexpr std::size_t max_callback_bytes = 2 * 1024;
+
 // Of an attempt that is over: when it began follows from it.
 void add_busy(const HeldJob& job, LifecycleEvent& event) {
     if (job.handed_over_at != Time{}) event.busy = event.at - job.handed_over_at;
@@ -30,6 +32,12 @@ void add_cause(const jobqueue::Cause& cause, LifecycleEvent& event) {
     event.error_class = cause.error_class;
     event.error_status = cause.status;
     event.error_message = cause.message;
+}
+
+// "" where there is none; of a repeated name the first.
+std::string_view field_of(const HeldJob& job, std::string_view name) {
+    const auto field = std::ranges::find(job.fields, name, &FieldView::name);
+    return field == job.fields.end() ? std::string_view() : field->value;
 }
 
 }  // namespace
@@ -207,8 +215,11 @@ LifecycleEvent Letters::event_of(const HeldJob& job, JobEvent state, Time now) c
                          .topic = place.topic,
                          .partition = place.partition,
                          .offset = place.offset};
-    const auto labels = std::ranges::find(job.fields, std::string_view("drover-labels"), &FieldView::name);
-    if (labels != job.fields.end() && labels->value.size() <= max_labels_bytes) event.labels = labels->value;
+    const std::string_view labels = field_of(job, jobqueue::header::labels);
+    if (labels.size() <= max_labels_bytes) event.labels = labels;
+    const bool is_end = state == JobEvent::failed || state == JobEvent::completed || state == JobEvent::cancelled;
+    const std::string_view callback = field_of(job, jobqueue::header::callback);
+    if (is_end && callback.size() <= max_callback_bytes) event.callback = callback;
     return event;
 }
 

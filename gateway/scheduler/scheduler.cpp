@@ -762,6 +762,7 @@ private:
         event.labels = header_of(job.headers, jobqueue::header::labels);
         event.error_message = message;
         event.topic = job.topic;
+        if (state == jobqueue::JobEvent::cancelled) event.callback = header_of(job.headers, jobqueue::header::callback);
         std::string value;
         jobqueue::write_lifecycle_event(event, 0, value);
         out.push_back({options_.events_topic, job.job_id, std::move(value), {}, {}});

@@ -126,6 +126,7 @@ private:
         if (name == "labels" && value.kind() == JsonValue::Kind::object) return embedded(value, event.labels);
         if (name == "labels") return text(value, event.labels);
         if (name == "busyMicros") return busy(value);
+        if (name == "callback") return text(value, event.callback);
         return true;
     }
 
@@ -259,6 +260,7 @@ void write_lifecycle_event(const LifecycleEvent& event, std::size_t max_result_b
     }
     append_labels(out, event.labels);
     if (event.busy) append_number(out, "busyMicros", event.busy->count());
+    append_text(out, "callback", event.callback);
     out.push_back('}');
 }
 

@@ -68,6 +68,7 @@ struct LifecycleEvent {
     std::int64_t offset = 0;
     std::string_view labels;       // the header drover-labels
     std::optional<Duration> busy;  // how long the attempt kept a slot
+    std::string_view callback;     // of an end: the header drover-callback, who wants to hear of it
     bool operator==(const LifecycleEvent&) const = default;
 };
 

@@ -54,12 +54,13 @@ TEST(LifecycleEvent, C3_is_one_json_object_of_what_there_is_to_say) {
                        .partition = 3,
                        .offset = 17,
                        .labels = R"({"user": "ada"})",
-                       .busy = 1500us}),
+                       .busy = 1500us,
+                       .callback = "https://shop.example/done?id=1"}),
               R"({"jobId":"id-1","queue":"default.email","type":"send","state":"retrying","run":1,"attempt":2,)"
               R"("maxAttempts":3,"at":"2026-11-23T10:00:00.123Z","pod":"email-0",)"
               R"("cause":{"class":"Http503","status":503,"message":"\"busy\""},"dueAt":"2026-11-23T10:00:02.124Z",)"
               R"("submittedAt":"2026-11-23T09:59:59.123Z","topic":"default.email","partition":3,"offset":17,)"
-              R"("labels":{"user": "ada"},"busyMicros":1500})");
+              R"("labels":{"user": "ada"},"busyMicros":1500,"callback":"https://shop.example/done?id=1"})");
     EXPECT_EQ(written({.queue = "a.b",
                        .job_id = "j",
                        .state = JobEvent::log,
@@ -218,6 +219,7 @@ RC_GTEST_PROP(LifecycleEvent, C3_what_was_written_reads_as_the_same,
     if (*rc::gen::arbitrary<bool>()) event.due_at = time();
     if (*rc::gen::arbitrary<bool>()) event.submitted_at = time();
     if (*rc::gen::arbitrary<bool>()) event.busy = Duration(count());
+    if (*rc::gen::arbitrary<bool>()) event.callback = text;
 
     const std::string json_text = written(event, 100'000);
     RC_ASSERT(json_fault(json_text).empty());
