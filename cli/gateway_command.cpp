@@ -30,6 +30,7 @@ void add_gateway_command(CLI::App& app, Chosen& chosen) {
     const auto tokens = std::make_shared<std::string>();
     const auto certificate = std::make_shared<std::string>();
     const auto key = std::make_shared<std::string>();
+    const auto webhooks = std::make_shared<std::string>();
     command->add_option("--address", settings->address, "Where to listen")->capture_default_str();
     command->add_option("--port", settings->port, "Where to listen; 0 is any free one")->capture_default_str();
     command->add_option("--kafka", *kafka, "HOST:PORT of Kafka")->required()->envname("DROVER_KAFKA");
@@ -43,9 +44,10 @@ void add_gateway_command(CLI::App& app, Chosen& chosen) {
     command->add_option("--tokens", *tokens, "File with the tokens that may do something (default: everybody may)");
     command->add_option("--tls-cert", *certificate, "Its certificate and chain, a PEM file (default: plain HTTP)");
     command->add_option("--tls-key", *key, "The certificate's key, a PEM file");
+    command->add_option("--webhooks", *webhooks, "File that says who is told of failed jobs and of alerts");
     command->add_option("--identity", settings->identity, "Who this is, in the audit log")->envname("POD_NAME");
-    command->callback([&chosen, settings, kafka, folder, data, tokens, certificate, key] {
-        chosen = [settings, kafka, folder, data, tokens, certificate, key] {
+    command->callback([&chosen, settings, kafka, folder, data, tokens, certificate, key, webhooks] {
+        chosen = [settings, kafka, folder, data, tokens, certificate, key, webhooks] {
             if (!folder->empty()) {
                 Result<kafka::Settings> read = kafka_settings_in(*folder);
                 if (!read) {
@@ -59,6 +61,7 @@ void add_gateway_command(CLI::App& app, Chosen& chosen) {
             settings->tokens = *tokens;
             settings->tls_certificate = *certificate;
             settings->tls_key = *key;
+            settings->webhooks = *webhooks;
             if (settings->identity.empty()) settings->identity = host_name();
             return gateway::run_gateway(*settings);
         };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,7 +43,8 @@ using SharedCall = std::shared_ptr<Call>;
 using CallHandler = std::function<void(SharedCall)>;
 
 struct RouteTarget {
-    Role role;  // on {queue}; where the path has none, somewhere: the handler has to look closer
+    // On {queue}; where the path has none, somewhere: the handler has to look closer. Nothing: any token will do.
+    std::optional<Role> role;
     CallHandler handle;
 };
 using Routes = Router<RouteTarget>;

@@ -10,6 +10,7 @@
 #include "gateway/routes.h"
 #include "gateway/state.h"
 #include "gateway/topic_maker.h"
+#include "gateway/webhooks/webhook_dispatcher.h"
 #include "src/jobqueue/job.h"
 #include "src/jobqueue/queue_record.h"
 #include "src/telemetry/log.h"
@@ -19,16 +20,23 @@ namespace {
 
 constexpr std::size_t largest_request = 16 * 1024 * 1024;
 constexpr std::size_t most_connections = 16 * 1024;
+constexpr auto pulse_interval = std::chrono::seconds(5);
+constexpr auto pulse_window = std::chrono::minutes(5);
 constexpr auto files_interval = std::chrono::seconds(2);
+
+Result<void> none_of(const std::vector<jobqueue::Problem>& problems) {
+    if (problems.empty()) return {};
+    std::string text;
+    for (const jobqueue::Problem& each : problems) {
+        text += (text.empty() ? "" : "\n") + jobqueue::format_problem(each);
+    }
+    return failure(Error::Code::invalid, text);
+}
 
 Result<Access> parsed_access(const std::string& text, const std::filesystem::path& file) {
     Access::Parsed parsed = Access::parse(text, file.string());
-    if (parsed.problems.empty()) return std::move(parsed.access);
-    std::string problems;
-    for (const jobqueue::Problem& each : parsed.problems) {
-        problems += (problems.empty() ? "" : "\n") + jobqueue::format_problem(each);
-    }
-    return failure(Error::Code::invalid, problems);
+    if (Result<void> fine = none_of(parsed.problems); !fine) return tl::unexpected(fine.error());
+    return std::move(parsed.access);
 }
 
 std::string database_of(const GatewaySettings& settings) {
@@ -62,7 +70,9 @@ public:
             certificate_.emplace(state_.settings.tls_certificate);
             key_.emplace(state_.settings.tls_key);
         }
+        if (!state_.settings.webhooks.empty()) webhooks_.emplace(state_.settings.webhooks);
         if (Result<void> read = read_tokens(); !read) return read;
+        if (Result<void> read = read_webhooks(); !read) return read;
         if (Result<bool> read = read_certificate(); !read) return tl::unexpected(read.error());
         std::error_code made;
         std::filesystem::create_directories(state_.settings.data / "delayed", made);
@@ -78,6 +88,7 @@ public:
             state_.io.get_executor(), state_.metrics.registry());
         if (!submitter) return tl::unexpected(submitter.error());
         state_.submitter = std::move(*submitter);
+        state_.records = std::make_unique<RecordReader>(state_.settings.kafka, state_.io.get_executor());
         add_all_routes(routes_, state_);
         http::ServerOptions options{.address = state_.settings.address,
                                     .port = state_.settings.port,
@@ -120,6 +131,34 @@ private:
         return {};
     }
 
+    Result<void> read_webhooks() {
+        if (!webhooks_) return {};
+        auto text = webhooks_->news();
+        if (!text) return tl::unexpected(text.error());
+        if (!*text) return {};
+        ParsedWebhooks parsed = parse_webhooks(**text, webhooks_->path().string());
+        if (Result<void> fine = none_of(parsed.problems); !fine) return fine;
+        log::info("webhooks are read", {{"webhooks", parsed.settings.webhooks.size()}});
+        alert_limits_ = parsed.settings.alerts;
+        if (dispatcher_) {
+            dispatcher_->set(std::move(parsed.settings));
+        } else {
+            dispatcher_.emplace(WebhookOptions{.kafka = state_.settings.kafka}, std::move(parsed.settings),
+                                state_.io.get_executor(),
+                                [this](const WebhookDispatcher::Told& told) { told_webhook(told); });
+        }
+        return {};
+    }
+
+    void told_webhook(const WebhookDispatcher::Told& told) {
+        state_.metrics.told(told.webhook, told.outcome);
+        if (told.outcome == WebhookOutbox::Outcome::delivered) return;
+        log::warn(told.outcome == WebhookOutbox::Outcome::again
+                      ? "a webhook is not reached, which is tried again"
+                      : "a webhook does not take a message, which is given up",
+                  {{"webhook", told.webhook}, {"error", told.trouble}});
+    }
+
     // Whether it has changed.
     Result<bool> read_certificate() {
         if (!certificate_) return false;
@@ -139,6 +178,9 @@ private:
             if (error) return;
             if (const Result<void> read = read_tokens(); !read) {
                 log::error("the tokens stay as they were", {{"error", read.error().message}});
+            }
+            if (const Result<void> read = read_webhooks(); !read) {
+                log::error("the webhooks stay as they were", {{"error", read.error().message}});
             }
             Result<bool> changed = read_certificate();
             Result<void> taken = changed && *changed ? server_->set_tls(*tls_) : Result<void>();
@@ -238,7 +280,9 @@ private:
     }
 
     // What the caller may not see is not there.
-    Result<void> find_queue(Call& call, Role role) const {
+    Result<void> find_queue(Call& call, std::optional<Role> needed) const {
+        if (!needed) return {};
+        const Role role = *needed;
         const auto name = call.parts.find("queue");
         if (name == call.parts.end()) {
             if (may_somewhere(call.who, role)) return {};
@@ -281,6 +325,13 @@ private:
         if (key.starts_with(key_record_prefix)) {
             if (const Result<void> applied = state_.keys.apply(key, value); !applied) {
                 log::warn("the record of a submit's key cannot be understood", {{"error", applied.error().message}});
+            }
+            return;
+        }
+        if (key.starts_with(jobqueue::workers_record_prefix)) {
+            if (const Result<void> applied = state_.workers.apply(key, value, at); !applied) {
+                log::warn("the record of a queue's workers cannot be understood",
+                          {{"key", key}, {"error", applied.error().message}});
             }
             return;
         }
@@ -328,15 +379,62 @@ private:
         state_.kafka_trouble = trouble;
         if (!looks) return;
         state_.looks = std::move(*looks);
+        remember_lag();
+        // What is wrong with the view is told by its feeder.
         state_.view->ask([](JobView& view) { return view.counts(); },
-                         [this](const Result<QueueCounts>& counts) {
-                             if (counts) measure(*counts);  // what is wrong with the view is told by its feeder
+                         [this](Result<QueueCounts> counts) {
+                             if (!counts) return;
+                             measure(*counts);
+                             state_.counts = std::move(*counts);
                          });
+        const Time now = state_.now();
+        if (now < state_.pulses.at + pulse_interval && now >= state_.pulses.at) return;
+        state_.pulses.at = now;
+        const Time since = std::chrono::floor<std::chrono::minutes>(now - pulse_window);
+        state_.view->ask([since](JobView& view) { return view.pulses(since); },
+                         [this, since](Result<std::map<std::string, QueuePulse>> pulses) {
+                             if (pulses) state_.pulses = {std::move(*pulses), since, state_.now()};
+                         });
+    }
+
+    void remember_lag() {
+        const Time now = state_.now();
+        std::erase_if(state_.lags, [this](const auto& entry) {
+            const bool is_gone = !state_.queues.all().contains(entry.first);
+            if (is_gone) alerts_.forget(entry.first);
+            return is_gone;
+        });
+        for (const auto& [name, look] : state_.looks) {
+            const WorkersBook::Entry* workers = state_.workers.find(name);
+            state_.lags[name].add({.at = now,
+                                   .lag = look.figures.unfinished,
+                                   .backlog = look.figures.backlog,
+                                   .dead = look.figures.dead_letters.value_or(0),
+                                   .workers = workers ? std::optional(workers->now.replicas) : std::nullopt});
+        }
     }
 
     void measure(const QueueCounts& viewed) {
         for (const auto& [name, look] : state_.looks) {
-            state_.metrics.counted(name, counts_of(state_, name, viewed), look.figures.dead_letters.value_or(0));
+            StateCounts counts = counts_of(state_, name, viewed);
+            if (dispatcher_) watch_for_alerts(name, counts[JobState::waiting]);
+            state_.metrics.counted(name, counts, look.figures.dead_letters.value_or(0));
+        }
+    }
+
+    void watch_for_alerts(const std::string& queue, std::int64_t waiting) {
+        AlertFigures figures{.waiting = waiting};
+        const auto pulse = state_.pulses.queues.find(queue);
+        if (pulse != state_.pulses.queues.end()) {
+            figures.completed = pulse->second.total.completed;
+            figures.failed = pulse->second.total.failed;
+            figures.mean_run = pulse->second.mean_run;
+            if (waiting > 0) figures.oldest_waiting = pulse->second.oldest_waiting;
+        }
+        for (Alert& alert : alerts_.step(queue, figures, alert_limits_, state_.now())) {
+            log::warn(alert.firing ? "alert" : "alert is over",
+                      {{"queue", queue}, {"alert", alert.name}, {"message", alert.message}});
+            dispatcher_->alert(std::move(alert));
         }
     }
 
@@ -366,7 +464,7 @@ private:
     }
 
     GatewayState state_;
-    std::optional<FollowedFile> tokens_, certificate_, key_;
+    std::optional<FollowedFile> tokens_, certificate_, key_, webhooks_;
     std::optional<http::ServerTls> tls_;
     boost::asio::steady_timer files_timer_{state_.io};
     Routes routes_;
@@ -375,6 +473,9 @@ private:
     std::optional<QueueMonitor> monitor_;
     std::unique_ptr<GatewayLog> log_;
     std::optional<ViewFeeder> feeder_;
+    std::optional<WebhookDispatcher> dispatcher_;
+    AlertBook alerts_;
+    AlertLimits alert_limits_;
     bool queues_changed_ = false;  // since they were told to monitor and feeder
 };
 

@@ -46,6 +46,17 @@ void GatewayMetrics::submitted(const std::string& queue, bool accepted) {
     known->second.add();
 }
 
+void GatewayMetrics::told(const std::string& webhook, WebhookOutbox::Outcome outcome) {
+    constexpr std::array outcomes{"delivered", "refused", "again", "given_up"};
+    // The names of callbacks are hosts that jobs chose.
+    const bool is_callback = webhook.starts_with("callback of ");
+    metrics_
+        .counter("drover_gateway_webhook_attempts_total", "Attempts to tell webhooks, by outcome",
+                 {{"webhook", is_callback ? "callback" : webhook},
+                  {"outcome", outcomes.at(static_cast<std::size_t>(outcome))}})
+        .add();
+}
+
 void GatewayMetrics::ended(const Job& job) {
     const std::string state(state_name(job.state));
     metrics_

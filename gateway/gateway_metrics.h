@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "gateway/core/job.h"
+#include "gateway/core/webhook_outbox.h"
 #include "gateway/view/view_feeder.h"
 #include "src/telemetry/metrics.h"
 
@@ -23,6 +24,7 @@ public:
     void ended(const Job& job);  // a job that has just ended
     void counted(const std::string& queue, const StateCounts& counts, std::int64_t dead);
     void fed(const FeederStatus& status);
+    void told(const std::string& webhook, WebhookOutbox::Outcome outcome);  // an attempt to deliver a message
 
     std::string text() const { return metrics_.text(); }
     telemetry::Metrics& registry() { return metrics_; }

@@ -8,6 +8,8 @@
 #include "gateway/core/job_json.h"
 #include "gateway/deeds.h"
 #include "gateway/routes.h"
+#include "src/base/base64.h"
+#include "src/jobqueue/job.h"
 #include "src/jobqueue/retry_policy.h"
 #include "src/jobqueue/units.h"
 
@@ -227,10 +229,22 @@ void answer_list(GatewayState& state, const SharedCall& call, const char* name,
     });
 }
 
+// What somebody submitted, or a worker answered, must not be run by a browser as this site's own.
+http::Response foreign_content(std::string type, std::string content) {
+    const auto is_printable = [](char c) { return c >= ' ' && c <= '~'; };
+    if (!std::ranges::all_of(type, is_printable)) type = "application/octet-stream";
+    return {200,
+            {{"content-type", std::move(type)},
+             {"content-security-policy", "sandbox"},
+             {"x-content-type-options", "nosniff"}},
+            std::move(content),
+            {}};
+}
+
 http::Response result_response(const JobResult& result) {
     std::string type = result.content_type;
     if (type.empty()) type = result.kind == JobResult::Kind::json ? "application/json" : "application/octet-stream";
-    return {200, {{"content-type", std::move(type)}}, result.content, {}};
+    return foreign_content(std::move(type), result.content);
 }
 
 void answer_result(GatewayState& state, const SharedCall& call) {
@@ -248,6 +262,42 @@ void answer_result(GatewayState& state, const SharedCall& call) {
         }
         if (result.kind == JobResult::Kind::none) return call->reply({204, {}, {}, {}});
         call->reply(result_response(result));
+    });
+}
+
+std::string header_of(const StoredRecord& record, std::string_view name, std::string fallback) {
+    const auto found = std::ranges::find(record.headers, name, &Field::name);
+    return found == record.headers.end() || found->value.empty() ? std::move(fallback) : found->value;
+}
+
+Error no_payload(const Job& job) {
+    return {.code = Error::Code::not_found,
+            .message = "nobody has told where the record of job " + job.key.id + " stands"};
+}
+
+// A job that is delayed, or that was lately, may not stand where it was said to: others may.
+bool is_record_of(const Job& job, const StoredRecord& record) {
+    std::vector<FieldView> fields;
+    for (const Field& each : record.headers) fields.push_back({each.name, each.value});
+    const jobqueue::Origin place{.topic = job.topic, .partition = job.partition, .offset = job.offset};
+    return jobqueue::job_id(jobqueue::readable_job_headers(fields), fields, place) == job.key.id;
+}
+
+// The job's record stands where its run began, until its queue's finished part is deleted.
+void answer_payload(GatewayState& state, const SharedCall& call) {
+    with_job(state, call, [&state, call](const JobDetail& detail) {
+        const Job& job = detail.job;
+        if (job.topic.empty()) {
+            return call->refuse(no_payload(job));
+        }
+        state.records->read({job.topic, job.partition}, job.offset, [call, job](Result<StoredRecord> record) {
+            if (!record) return call->refuse(record.error());
+            if (!is_record_of(job, *record)) return call->refuse(no_payload(job));
+            http::Response response = foreign_content(header_of(*record, "content-type", "application/octet-stream"),
+                                                      std::move(record->value).value_or(""));
+            if (record->key) response.headers.push_back({"drover-key", base64_encode(*record->key)});
+            call->reply(std::move(response));
+        });
     });
 }
 
@@ -286,6 +336,8 @@ void add_job_routes(Routes& routes, GatewayState& state) {
                                              }});
     routes.add("GET", "/v1/jobs/{id}/result",
                {Role::view, [&state](const SharedCall& call) { answer_result(state, call); }});
+    routes.add("GET", "/v1/jobs/{id}/payload",
+               {Role::view, [&state](const SharedCall& call) { answer_payload(state, call); }});
     routes.add("POST", "/v1/jobs/{id}/cancel", {Role::operate, [&state](const SharedCall& call) {
                                                     with_job(state, call, [&state, call](const JobDetail& detail) {
                                                         if (allowed(state, call, Role::operate, detail.job.key.queue))

@@ -174,6 +174,20 @@ void queue_status(GatewayState& state, const SharedCall& call) {
         });
 }
 
+// Whether the workers of a queue, or of all that the caller sees, can be reached.
+void ai_status(const GatewayState& state, const SharedCall& call) {
+    const std::string wanted(call->query.get("queue"));
+    std::map<std::string, const WorkersBook::Entry*> seen;
+    for (const auto& [name, queue] : state.queues.all()) {
+        if (!call->may(Role::view, name) || (!wanted.empty() && queue != state.queues.find(wanted))) continue;
+        seen.emplace(short_name(state, name), state.workers.find(name));
+    }
+    if (seen.empty() && !wanted.empty()) {
+        return call->refuse({.code = Error::Code::not_found, .message = "there is no queue " + wanted});
+    }
+    call->answer(200, worker_status(seen, call->now));
+}
+
 void check(GatewayState& state, const SharedCall& call) {
     state.view->ask([id = call->part("id")](JobView& view) { return view.jobs(id); },
                     [&state, call](const Result<std::vector<JobDetail>>& found) {
@@ -219,6 +233,7 @@ void add_older_routes(Routes& routes, GatewayState& state) {
                {Role::operate, [&state](const SharedCall& call) { pause_queue(state, call, false); }});
     routes.add("GET", "/api/queue-status",
                {Role::view, [&state](const SharedCall& call) { queue_status(state, call); }});
+    routes.add("GET", "/api/ai-status", {Role::view, [&state](const SharedCall& call) { ai_status(state, call); }});
     routes.add("GET", "/api/health",
                {Role::view, [&state](const SharedCall& call) {
                     const bool well = state.kafka_trouble.empty() && state.feeder.trouble.empty();

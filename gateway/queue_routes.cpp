@@ -5,7 +5,7 @@
 
 #include "gateway/core/job_json.h"
 #include "gateway/deeds.h"
-#include "gateway/queue_counts.h"
+#include "gateway/queue_json.h"
 #include "gateway/routes.h"
 #include "src/jobqueue/units.h"
 
@@ -17,47 +17,13 @@ using nlohmann::ordered_json;
 constexpr int default_page = 50, largest_page = 1000;
 constexpr Duration default_window = std::chrono::hours(1), longest_window = std::chrono::hours(7 * 24);
 
-ordered_json pauses_json(const std::vector<jobqueue::control::Pause>& pauses) {
-    ordered_json json = ordered_json::array();
-    for (const jobqueue::control::Pause& each : pauses) {
-        json.push_back(
-            {{"source", each.source}, {"by", each.by}, {"reason", each.reason}, {"at", format_rfc3339(each.at)}});
-    }
-    return json;
-}
-
-ordered_json queue_json(const GatewayState& state, const KnownQueue& queue, const QueueCounts& viewed) {
-    const auto look = state.looks.find(queue.name);
-    ordered_json json{{"name", queue.name},
-                      {"topic", queue.topics.main},
-                      {"counts", counts_json(counts_of(state, queue.name, viewed))}};
-    if (look == state.looks.end()) {
-        json["trouble"] = state.kafka_trouble.empty() ? "its topics are not there" : state.kafka_trouble;
-        return json;
-    }
-    json["counts"]["dead"] = look->second.figures.dead_letters.value_or(0);
-    json["paused"] = !look->second.pauses.empty() || queue.queue.paused;
-    json["pauses"] = pauses_json(look->second.pauses);
-    json["lag"] = look->second.figures.unfinished;
-    json["events"] = queue.queue.events;
-    return json;
-}
-
 void list_queues(GatewayState& state, const SharedCall& call) {
     state.view->ask([](JobView& view) { return view.counts(); },
                     [&state, call](const Result<QueueCounts>& counts) {
                         if (!counts) return call->refuse(counts.error());
-                        ordered_json list = ordered_json::array();
-                        StateCounts sum;
-                        for (const auto& [name, queue] : state.queues.all()) {
-                            if (!call->may(Role::view, name)) continue;
-                            list.push_back(queue_json(state, *queue, *counts));
-                            for (const auto& [job_state, count] : counts_of(state, name, *counts))
-                                sum[job_state] += count;
-                        }
-                        call->answer(200, {{"at", format_rfc3339(call->now)},
-                                           {"queues", list},
-                                           {"summary", {{"queues", list.size()}, {"counts", counts_json(sum)}}}});
+                        ordered_json json{{"at", format_rfc3339(call->now)}};
+                        json.update(queues_json(state, call->who, *counts));
+                        call->answer(200, json);
                     });
 }
 
@@ -94,6 +60,7 @@ void show_queue(GatewayState& state, const SharedCall& call) {
                 json["oldest"][std::string(state_name(job_state))] = format_rfc3339(at);
             }
             json["figures"] = figures_json(found->figures, since, call->now);
+            json["spec"] = ordered_json::parse(jobqueue::to_json(call->queue->queue)).at("spec");
             call->answer(200, json);
         });
 }

@@ -9,6 +9,7 @@ namespace drover::gateway {
 void add_submit_routes(Routes& routes, GatewayState& state);     // /v1/queues/{queue}/jobs
 void add_job_routes(Routes& routes, GatewayState& state);        // /v1/jobs/{id}
 void add_queue_routes(Routes& routes, GatewayState& state);      // /v1/queues
+void add_watch_routes(Routes& routes, GatewayState& state);      // lag, workers, all queues as they change
 void add_schedule_routes(Routes& routes, GatewayState& state);   // /v1/queues/{queue}/schedules
 void add_older_routes(Routes& routes, GatewayState& state);      // what front ends of older systems ask for
 void add_operation_routes(Routes& routes, GatewayState& state);  // health, metrics, the OpenAPI document
@@ -17,6 +18,7 @@ inline void add_all_routes(Routes& routes, GatewayState& state) {
     add_submit_routes(routes, state);
     add_job_routes(routes, state);
     add_queue_routes(routes, state);
+    add_watch_routes(routes, state);
     add_schedule_routes(routes, state);
     add_older_routes(routes, state);
     add_operation_routes(routes, state);

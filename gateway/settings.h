@@ -20,6 +20,7 @@ struct GatewaySettings {
     // Files that may change while it runs.
     std::filesystem::path tokens;                    // "": everybody may do everything
     std::filesystem::path tls_certificate, tls_key;  // PEM; both or none
+    std::filesystem::path webhooks;                  // "": nobody is told of anything
     std::string identity;                            // who this is, in the audit log and metrics
 };
 

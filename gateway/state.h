@@ -14,13 +14,17 @@
 
 #include "gateway/core/access.h"
 #include "gateway/core/audit.h"
+#include "gateway/core/job.h"
 #include "gateway/core/key_book.h"
+#include "gateway/core/lag_history.h"
 #include "gateway/core/queue_directory.h"
 #include "gateway/core/schedule.h"
+#include "gateway/core/workers_book.h"
 #include "gateway/gateway_metrics.h"
 #include "gateway/job_follower.h"
 #include "gateway/queue_monitor.h"
 #include "gateway/recent_jobs.h"
+#include "gateway/record_reader.h"
 #include "gateway/scheduler/scheduler.h"
 #include "gateway/settings.h"
 #include "gateway/submit/job_submitter.h"
@@ -28,6 +32,12 @@
 #include "gateway/view/view_readers.h"
 
 namespace drover::gateway {
+
+// What happened lately in each queue, as the view had it.
+struct Pulses {
+    std::map<std::string, QueuePulse> queues;
+    Time since{}, at{};
+};
 
 // Something that answers its call later.
 class Waiting {
@@ -52,12 +62,17 @@ struct GatewayState {
     QueueDirectory queues;
     bool knows_queues = false;  // drover.gateway has been read
     std::map<std::string, QueueLook> looks;
+    std::map<std::string, LagHistory> lags;
+    WorkersBook workers;
     std::string kafka_trouble = "Kafka has not been asked yet";  // of the last look; "": none
 
     std::unique_ptr<ViewReaders> view;
     FeederStatus feeder;
+    QueueCounts counts;  // of the last look
+    Pulses pulses;
     JobWatchers watchers;
     std::set<std::shared_ptr<Waiting>> waiting;
+    std::unique_ptr<RecordReader> records;
     RecentJobs recent;
     std::unique_ptr<JobSubmitter> submitter;
     KeyBook keys;

@@ -21,17 +21,6 @@ bool is_sha256(std::string_view text) {
            std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-std::vector<std::string> read_texts(FieldReader& reader, std::string_view name) {
-    std::vector<std::string> texts;
-    reader.read_sequence(name, [&](const Node& item, const std::string& path) {
-        if (const auto text = jobqueue::as_string(item); text && !text->empty())
-            texts.emplace_back(*text);
-        else
-            reader.problems().add(item.line, path, "must be a string, is " + jobqueue::describe(item));
-    });
-    return texts;
-}
-
 AccessToken read_token(FieldReader reader) {
     AccessToken token;
     std::string plain, expires;
@@ -48,14 +37,16 @@ AccessToken read_token(FieldReader reader) {
     } else if (!is_sha256(token.sha256)) {
         reader.complain("sha256", "must be 64 hexadecimal digits in lower case");
     }
-    for (const std::string& name : read_texts(reader, "roles")) {
+    std::vector<std::string> names;
+    reader.read_texts("roles", names);
+    for (const std::string& name : names) {
         const auto role = std::ranges::find(roles, name, &decltype(roles)::value_type::first);
         if (role == roles.end())
             reader.complain("roles", "must be of submit, view, operate and admin, not " + name);
         else
             token.roles.push_back(role->second);
     }
-    if (reader.find("queues") != nullptr) token.queues = read_texts(reader, "queues");
+    reader.read_texts("queues", token.queues);
     if (!expires.empty()) {
         token.expires = parse_rfc3339(expires);
         if (!token.expires) reader.complain("expires", "must be a time such as 2027-01-31T00:00:00Z");

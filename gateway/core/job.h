@@ -174,6 +174,14 @@ struct QueueFigures {
     std::map<std::string, TimeFigures> types;    // `run` by job type
 };
 
+// What happened in a queue lately, of whole minutes.
+struct QueuePulse {
+    MinuteFigures total;
+    Duration mean_run{}, mean_wait{};    // 0: nothing ran
+    std::optional<Time> oldest_waiting;  // since when the job waits that has waited longest
+    bool operator==(const QueuePulse&) const = default;
+};
+
 // How long to keep what; nothing: for ever.
 struct QueueRetention {
     std::optional<Duration> completed_age;  // of cancelled jobs too

@@ -1,6 +1,7 @@
 #include "gateway/core/older_json.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <nlohmann/json.hpp>
@@ -131,6 +132,41 @@ ordered_json check_status(const JobDetail& detail, const std::optional<Eta>& eta
             std::ceil(std::chrono::duration<double>(std::max(eta->at - now, Duration{0})).count());
     }
     return json;
+}
+
+ordered_json worker_status(const std::map<std::string, const WorkersBook::Entry*>& queues, Time now) {
+    enum class Status { ok, unknown, unreachable };
+    static constexpr std::array names{"ok", "unknown", "unreachable"};
+    Status worst = Status::ok;
+    ordered_json list = ordered_json::array();
+    for (const auto& [name, workers] : queues) {
+        Status status = Status::ok;
+        std::string message;
+        if (workers == nullptr) {
+            status = Status::unknown;
+            message = "nobody has told how its workers do";
+        } else if (!workers->now.trouble.empty()) {
+            status = Status::unreachable;
+            message = workers->now.trouble.front().message;
+        } else if (workers->now.replicas == 0) {
+            message = "no worker is needed: one starts with the next job";
+        } else if (workers->now.ready == 0) {
+            status = Status::unreachable;
+            message = "its workers are starting";
+        }
+        worst = std::max(worst, status);
+        ordered_json one{{"name", name},
+                         {"status", names[static_cast<std::size_t>(status)]},
+                         {"available", status == Status::ok},
+                         {"workers", workers == nullptr ? 0 : workers->now.replicas},
+                         {"ready", workers == nullptr ? 0 : workers->now.ready}};
+        if (!message.empty()) one["message"] = message;
+        list.push_back(std::move(one));
+    }
+    return {{"status", names[static_cast<std::size_t>(worst)]},
+            {"available", worst == Status::ok},
+            {"queues", std::move(list)},
+            {"timestamp", format_rfc3339(now)}};
 }
 
 const std::vector<TestSend>& test_sends() {

@@ -13,6 +13,7 @@
 
 #include "gateway/core/eta.h"
 #include "gateway/core/job.h"
+#include "gateway/core/workers_book.h"
 
 namespace drover::gateway {
 
@@ -31,6 +32,11 @@ nlohmann::ordered_json bull_job(const Job& job);       // of a list
 nlohmann::ordered_json bull_progress(const Job& job);  // of one
 // {"status": "pending", "processing", "completed" or "failed", …}
 nlohmann::ordered_json check_status(const JobDetail& detail, const std::optional<Eta>& eta, Time now);
+
+// Whether workers can be reached, by queue; null: nobody has told of its workers. {"status": "ok" (somebody works, or
+// would as soon as there is a job), "unreachable" or "unknown", "available", "queues": [{"name", "status", "available",
+// "workers", "ready", "message"}], "timestamp"}; over all queues the worst.
+nlohmann::ordered_json worker_status(const std::map<std::string, const WorkersBook::Entry*>& queues, Time now);
 
 // A job that a POST there makes.
 struct TestSend {

@@ -32,6 +32,9 @@ constexpr std::string_view select_minutes_of = "SELECT minute, record FROM minut
 constexpr std::string_view select_minutes =
     "SELECT m.minute, m.record FROM (SELECT DISTINCT queue FROM counts) q "
     "JOIN minutes m ON m.queue = q.queue AND m.minute >= $1";
+constexpr std::string_view select_latest_minutes =
+    "SELECT m.queue, m.minute, m.record FROM (SELECT DISTINCT queue FROM counts) q "
+    "JOIN minutes m ON m.queue = q.queue AND m.minute >= $1";
 constexpr std::string_view select_oldest = "SELECT min(since) FROM jobs WHERE queue = $1 AND state = $2";
 
 bool is_visible(JobState state) { return std::ranges::count(visible_states, state) > 0; }
@@ -163,6 +166,36 @@ Result<QueueFigures> read_figures(Database& database, const std::string& queue, 
     if (is_damaged) return damaged_row();
     std::erase_if(minutes, [](const auto& entry) { return entry.second.is_empty(); });
     return summary(minutes);
+}
+
+Result<std::map<std::string, QueuePulse>> read_pulses(Database& database, Time since) {
+    const SqlValue values[] = {to_millis(minute_of(since))};
+    std::map<std::string, MinuteRecords> minutes;
+    bool is_damaged = false;
+    Result<void> read = database.run(select_latest_minutes, values, [&](const SqlRow& row) {
+        MinuteRecord minute;
+        is_damaged = is_damaged || !read_minute_json(row.bytes(2), minute);
+        minutes[std::string(row.bytes(0))][time_from_millis(row.number(1))].add(minute);
+    });
+    if (!read) return tl::unexpected(read.error());
+    if (is_damaged) return damaged_row();
+    std::map<std::string, QueuePulse> pulses;
+    for (const auto& [queue, records] : minutes) {
+        const QueueFigures figures = summary(records);
+        pulses[queue] = {figures.total, figures.run.mean, figures.wait.mean, std::nullopt};
+    }
+    const Result<QueueCounts> counts = read_counts(database, "");
+    if (!counts) return tl::unexpected(counts.error());
+    for (const auto& [queue, states] : *counts) {
+        QueuePulse& pulse = pulses[queue];
+        if (!states.contains(JobState::waiting)) continue;
+        const SqlValue waiting[] = {std::string_view(queue), static_cast<std::int64_t>(JobState::waiting)};
+        read = database.run(select_oldest, waiting, [&](const SqlRow& row) {
+            if (!row.is_null(0)) pulse.oldest_waiting = time_from_millis(row.number(0));
+        });
+        if (!read) return tl::unexpected(read.error());
+    }
+    return pulses;
 }
 
 Result<std::map<JobState, Time>> read_oldest(Database& database, const std::string& queue) {

@@ -22,6 +22,7 @@ Result<std::vector<LogEntry>> read_logs(Database& database, const JobKey& key);
 Result<QueueCounts> read_counts(Database& database, const std::string& queue);
 Result<QueueCounts> count_anew(Database& database);
 Result<QueueFigures> read_figures(Database& database, const std::string& queue, Time since);
+Result<std::map<std::string, QueuePulse>> read_pulses(Database& database, Time since);
 Result<std::map<JobState, Time>> read_oldest(Database& database, const std::string& queue);
 
 }  // namespace drover::gateway

@@ -118,6 +118,9 @@ public:
     // Of whole minutes from the one of `since` on. "": of all queues together.
     virtual Result<QueueFigures> figures(const std::string& queue, Time since) = 0;
 
+    // Of each queue that has jobs or in which something happened since the minute of `since`.
+    virtual Result<std::map<std::string, QueuePulse>> pulses(Time since) = 0;
+
     // Since when the job is in its state that has been in it longest, by state; "" is not a queue here.
     virtual Result<std::map<JobState, Time>> oldest(const std::string& queue) = 0;
 };

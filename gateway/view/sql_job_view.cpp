@@ -62,6 +62,7 @@ public:
     Result<QueueFigures> figures(const std::string& queue, Time since) override {
         return read_figures(*database_, queue, since);
     }
+    Result<std::map<std::string, QueuePulse>> pulses(Time since) override { return read_pulses(*database_, since); }
     Result<std::map<JobState, Time>> oldest(const std::string& queue) override {
         return read_oldest(*database_, queue);
     }

@@ -1,5 +1,6 @@
 #include "src/base/digest.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -38,12 +39,19 @@ std::string sha256_hex(std::string_view bytes) {
     return hex_of(digest, size);
 }
 
-std::string hmac_sha256_hex(std::string_view key, std::string_view bytes) {
+std::string hmac_sha256(std::string_view key, std::string_view bytes) {
     Digest digest{};
     unsigned size = 0;
     require(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
                  reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(), &size) != nullptr);
-    return hex_of(digest, size);
+    return {reinterpret_cast<const char*>(digest.data()), size};
+}
+
+std::string hmac_sha256_hex(std::string_view key, std::string_view bytes) {
+    const std::string code = hmac_sha256(key, bytes);
+    Digest digest{};
+    std::copy(code.begin(), code.end(), digest.begin());
+    return hex_of(digest, static_cast<unsigned>(code.size()));
 }
 
 }  // namespace drover

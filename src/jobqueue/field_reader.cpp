@@ -162,6 +162,22 @@ void FieldReader::read_settings(std::string_view name, std::map<std::string, std
     }
 }
 
+void FieldReader::read_texts(std::string_view name, std::vector<std::string>& out) {
+    if (find(name) == nullptr) return;
+    std::vector<std::string> texts;
+    bool is_wrong = false;
+    read_sequence(name, [&](const Node& item, const std::string& path) {
+        const auto text = as_string(item);
+        if (text && !text->empty()) {
+            texts.emplace_back(*text);
+        } else {
+            is_wrong = true;
+            problems_.add(item.line, path, "must be a string, is " + describe(item));
+        }
+    });
+    if (!is_wrong) out = std::move(texts);
+}
+
 void FieldReader::read_sequence(std::string_view name,
                                 const std::function<void(const Node& item, const std::string& path)>& read_item) {
     const Node* node = find(name);

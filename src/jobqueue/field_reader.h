@@ -48,6 +48,7 @@ public:
     void read_strings(std::string_view name, std::map<std::string, std::string>& out);
     // Like read_strings, but takes whole numbers too; at most `most` entries.
     void read_settings(std::string_view name, std::map<std::string, std::string>& out, std::size_t most);
+    void read_texts(std::string_view name, std::vector<std::string>& out);  // a sequence of strings, none of them empty
     void read_sequence(std::string_view name,
                        const std::function<void(const Node& item, const std::string& path)>& read_item);
 

@@ -65,9 +65,12 @@ class GatewayClient:
         return wait_until(lambda: (found := self.job(job, wait=None))["state"] in states and found, f"{job} {states}")
 
     def events(self, job):
-        """Server-sent events, as they come, until the gateway ends the stream."""
+        """Server-sent events of a job, as they come, until the gateway ends the stream."""
+        return self.stream(f"/v1/jobs/{job}/events")
+
+    def stream(self, path):
         connection = http.client.HTTPConnection(self.host, timeout=90)
-        connection.request("GET", f"/v1/jobs/{job}/events")
+        connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"} if self.token else {})
         response = connection.getresponse()
         assert response.status == 200 and response.getheader("content-type") == "text/event-stream"
         event = None

@@ -2,20 +2,18 @@
 
 import contextlib
 import http.client
-import json
 import os
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
 
 import pytest
-from gateway_client import GatewayClient
+from gateway_process import Gateway
 
 from embedded_broker import EmbeddedBroker
 from local_run import DROVER, LocalRun, queue_file
-from processes import end_with_parent, wait_until
+from processes import wait_until
 
 TOKENS = """
 tokens:
@@ -25,40 +23,6 @@ tokens:
 - {name: root, token: admin-token, roles: [admin]}
 - {name: old, token: old-token, roles: [admin], expires: 2020-01-01T00:00:00Z}
 """
-
-
-class Gateway:
-    """A `drover gateway` of its own, at the broker of a `drover run` without one."""
-
-    def __init__(self, folder, bootstrap, *options):
-        self.log_file = folder / "gateway.log"
-        with self.log_file.open("wb") as out:
-            self._process = subprocess.Popen(
-                [DROVER, "gateway", "--port", "0", "--kafka", bootstrap, "--data", folder / "gateway-data", *options],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
-        self.port = self.wait_for_log("gateway started")["port"]
-
-    def wait_for_log(self, message):
-        def look():
-            lines = [json.loads(line) for line in self.log_file.read_text().splitlines() if line.startswith("{")]
-            assert self._process.poll() is None, self.log_file.read_text()
-            return next((line for line in reversed(lines) if line["message"] == message), None)
-        return wait_until(look, f"log with {message}")
-
-    def client(self, token=None):
-        return GatewayClient(f"http://127.0.0.1:{self.port}", token)
-
-    def stop(self):
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(30)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
 
 
 @pytest.fixture(scope="module")

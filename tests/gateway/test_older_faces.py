@@ -109,6 +109,13 @@ def test_a_task_service_asks_for_health_and_rates_C12(gateway):
     assert gateway.ask("GET", "/api/queue-status?queue=none").status == 404
 
 
+def test_a_task_service_asks_whether_a_worker_can_be_reached_C12(gateway):
+    status = wait_until(lambda: (found := gateway.get("/api/ai-status?queue=email"))["available"] and found, "a worker")
+    assert status["status"] == "ok" and status["queues"][0]["name"] == "email"
+    assert {queue["name"] for queue in gateway.get("/api/ai-status")["queues"]} >= {"email"}
+    assert gateway.ask("GET", "/api/ai-status?queue=none").status == 404
+
+
 def test_metrics_have_the_old_names_too_C13(gateway):
     gateway.job(gateway.submit("email", {}, type="send-email"))
 

@@ -25,7 +25,8 @@ ROOMS = {
     "gateway/view": ["gateway/core", "src/kafka", "src/telemetry"],
     "gateway/scheduler": ["gateway/core", "src/kafka", "src/telemetry"],
     "gateway/submit": ["gateway/core", "src/kafka", "src/telemetry"],
-    "gateway": ["gateway/core", "gateway/view", "gateway/scheduler", "gateway/submit", "src/lag", "src/kafka",
+    "gateway/webhooks": ["gateway/core", "src/kafka", "src/http", "src/telemetry"],
+    "gateway": ["gateway/core", "gateway/view", "gateway/scheduler", "gateway/submit", "gateway/webhooks", "src/lag", "src/kafka",
                 "src/http", "src/telemetry"],
     "cli": ["src/jobqueue", "src/kafka", "src/http", "src/telemetry", "src/lag", "src/kube", "sidecar/core", "sidecar",
             "operator/core", "operator", "gateway"],
@@ -38,7 +39,7 @@ TREES = ["src", "sidecar", "operator", "gateway", "cli"]
 PURE = ["sidecar/core", "operator/core", "gateway/core", "src/jobqueue", "src/cron", "src/base"]
 
 SHELLS = ["src/http", "src/kube", "sidecar", "operator", "gateway", "gateway/view", "gateway/scheduler", "gateway/submit",
-          "cli"]
+          "gateway/webhooks", "cli"]
 # A library's headers, by the longest prefix that fits -> the rooms that may name them. All others may not.
 LIBRARIES = {
     "tl/": ["src/base"],

@@ -73,5 +73,17 @@ TEST_P(FiguresTest, C4_the_oldest_in_each_state) {
     EXPECT_THAT(must(view_->oldest("default.none")), IsEmpty());
 }
 
+TEST_P(FiguresTest, C4_the_pulse_of_each_queue_is_of_late_and_says_who_waits_longest) {
+    EXPECT_THAT(must(view_->pulses(at(0))), IsEmpty());
+    tell({event(JobEvent::submitted, "a", 0, 10), event(JobEvent::submitted, "b", 0, 20),
+          event(JobEvent::completed, "c", 1, 30), event(JobEvent::completed, "d", 1, 90'000)});
+    const std::map<std::string, QueuePulse> all = must(view_->pulses(at(0)));
+    ASSERT_THAT(all, ElementsAre(Pair("default.email", testing::_)));
+    EXPECT_EQ(all.at("default.email").total.completed, 2);
+    EXPECT_EQ(all.at("default.email").oldest_waiting, at(10));
+    EXPECT_EQ(must(view_->pulses(at(60'000))).at("default.email").total.completed, 1);
+    EXPECT_EQ(must(view_->pulses(at(600'000))).at("default.email").total.completed, 0) << "its jobs are still there";
+}
+
 }  // namespace
 }  // namespace drover::gateway::test
