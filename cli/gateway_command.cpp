@@ -38,7 +38,9 @@ void add_gateway_command(CLI::App& app, Chosen& chosen) {
         ->envname("DROVER_KAFKA_SETTINGS");
     command->add_option("--data", *data, "Folder of what it keeps on disk")->capture_default_str();
     command->add_option("--database", settings->database,
-                        "Where the view of jobs is: postgresql://… (default: SQLite in --data)");
+                        "Where the view of jobs is: postgresql://… (default: SQLite in --data). One with a password is "
+                        "better told by the variable: command lines are seen by others")
+        ->envname("DROVER_DATABASE");
     command->add_option("--namespace", settings->default_namespace, "Of queues that are named without one")
         ->capture_default_str();
     command->add_option("--tokens", *tokens, "File with the tokens that may do something (default: everybody may)");

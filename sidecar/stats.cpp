@@ -113,6 +113,16 @@ std::string to_metrics(const Stats& stats, const std::string& ns, const std::str
           seconds(stats.clock_offset));
     gauge("drover_config_generation", "Generation of the JobQueue whose configuration is in force",
           static_cast<double>(stats.generation));
+    // With the quantiles below these are a summary: their rates are a mean over any time, which quantiles never are.
+    const auto total = [&](const char* name, const char* help, double value) {
+        metrics.counter(name, help, labels).add(value);
+    };
+    total("drover_job_duration_seconds_sum", "Time of all tries together", seconds(stats.worker_time.total()));
+    total("drover_job_duration_seconds_count", "Tries that were answered",
+          static_cast<double>(stats.worker_time.count()));
+    total("drover_job_wait_seconds_sum", "Time of all waits together", seconds(stats.wait.total()));
+    total("drover_job_wait_seconds_count", "Jobs that were handed over a first time",
+          static_cast<double>(stats.wait.count()));
     for (const auto& [quantile, q] : {std::pair{"0.5", 0.5}, {"0.9", 0.9}, {"0.99", 0.99}}) {
         telemetry::Labels at = labels;
         at["quantile"] = quantile;

@@ -31,6 +31,14 @@ Duration LatencyHistogram::quantile(double q) const {
     return middle_of(buckets - 1);
 }
 
+Duration LatencyHistogram::total() const {
+    std::uint64_t micros = 0;
+    for (std::size_t i = 0; i < buckets; ++i) {
+        if (counts_[i] > 0) micros += counts_[i] * static_cast<std::uint64_t>(middle_of(i).count());
+    }
+    return Duration(micros);
+}
+
 std::string LatencyHistogram::to_json() const {
     std::string json = "[";
     for (std::size_t i = 0; i < buckets; ++i) {

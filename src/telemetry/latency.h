@@ -27,6 +27,8 @@ public:
     void merge(const LatencyHistogram& other);
 
     std::uint64_t count() const { return count_; }
+    // Of all of them together, each as the middle of its bucket.
+    Duration total() const;
     // `q` from 0 to 1: the time that the fraction q of all did not exceed. 0 where there is nothing.
     Duration quantile(double q) const;
 

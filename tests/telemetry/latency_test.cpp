@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <numeric>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -37,6 +38,12 @@ RC_GTEST_PROP(LatencyHistogram, quantiles_are_within_three_percent, ()) {
         const auto told = histogram.quantile(q).count();
         RC_ASSERT(std::abs(told - exact) * 100 <= exact * 3);
     }
+}
+
+RC_GTEST_PROP(LatencyHistogram, their_total_is_within_three_percent, ()) {
+    const auto micros = *times();
+    const auto exact = std::accumulate(micros.begin(), micros.end(), std::int64_t{0});
+    RC_ASSERT(std::abs(histogram_of(micros).total().count() - exact) * 100 <= exact * 3);
 }
 
 RC_GTEST_PROP(LatencyHistogram, merging_is_adding_all_to_one, ()) {

@@ -36,13 +36,17 @@ app.kubernetes.io/component: test
 
 {{- /* And those of a value. The chart's own have the last word, as selectors go by them. */}}
 {{- define "drover.labelsAnd" -}}
-{{- $root := index . 0 }}
-{{- with $root }}
-{{- $own := include "drover.selectorLabels" . | fromYaml }}
+{{- include "drover.allLabels" (list (index . 0) (include "drover.selectorLabels" (index . 0)) (index . 1)) }}
+{{- end }}
+
+{{- define "drover.allLabels" -}}
+{{- $given := index . 2 }}
+{{- $own := index . 1 | fromYaml }}
+{{- with index . 0 }}
 {{- $_ := set $own "app.kubernetes.io/version" .Chart.AppVersion }}
 {{- $_ := set $own "app.kubernetes.io/managed-by" .Release.Service }}
 {{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") }}
-{{- toYaml (merge $own (index $ 1) .Values.commonLabels) }}
+{{- toYaml (merge $own $given .Values.commonLabels) }}
 {{- end }}
 {{- end }}
 
@@ -62,6 +66,81 @@ app.kubernetes.io/component: test
 {{- printf "%s:%s" .repository (default $.Chart.AppVersion .tag) }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- /* At most 52: a StatefulSet's pods have a label of its name and a hash, of 63 characters at most. */}}
+{{- define "drover.gateway.fullname" -}}
+{{- printf "%s-gateway" (include "drover.fullname" . | trunc 44 | trimSuffix "-") }}
+{{- end }}
+
+{{- define "drover.gateway.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "drover.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: gateway
+{{- end }}
+
+{{- define "drover.gateway.labels" -}}
+{{- include "drover.gateway.labelsAnd" (list . dict) }}
+{{- end }}
+
+{{- define "drover.gateway.labelsAnd" -}}
+{{- include "drover.allLabels" (list (index . 0) (include "drover.gateway.selectorLabels" (index . 0)) (index . 1)) }}
+{{- end }}
+
+{{- define "drover.gateway.serviceAccountName" -}}
+{{- with .Values.gateway.serviceAccount }}
+{{- if .create }}
+{{- default (include "drover.gateway.fullname" $) .name }}
+{{- else }}
+{{- .name }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "drover.gateway.kafka" -}}
+{{- required "gateway.kafka.bootstrapServers is missing: the gateway needs the host:port of a Kafka. Without a gateway: gateway.enabled=false" (default (first .Values.kafka.allowedBrokers) .Values.gateway.kafka.bootstrapServers) }}
+{{- end }}
+
+{{- /* The Secret with tokens.yaml; "" where everybody may do everything. */}}
+{{- define "drover.gateway.tokensSecret" -}}
+{{- with .Values.gateway.tokens }}
+{{- if .existingSecret }}
+{{- .existingSecret }}
+{{- else if not .everybodyMayDoEverything }}
+{{- include "drover.gateway.fullname" $ }}-tokens
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* The Secret with the database's URL; "" for SQLite in the volume. */}}
+{{- define "drover.gateway.databaseSecret" -}}
+{{- with .Values.gateway.database }}
+{{- if .existingSecret }}
+{{- .existingSecret }}
+{{- else if .url }}
+{{- include "drover.gateway.fullname" $ }}-database
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "drover.gateway.scheme" -}}
+{{- ternary "https" "http" (not (empty .Values.gateway.tls.secretName)) }}
+{{- end }}
+
+{{- /* Of a queue, from what gateways and what sidecars measure, in this order: a gateway calls it <namespace>.<name>. */}}
+{{- define "drover.gatewayOrSidecars" -}}
+(
+  label_replace(label_replace(
+    {{ index . 0 }},
+  "namespace", "$1", "queue", "([^.]+)[.].+"), "queue", "$1", "queue", "[^.]+[.](.+)")
+  or
+  {{ index . 1 }}
+)
+{{- end }}
+
+{{- /* Where people read what to do about an alert. */}}
+{{- define "drover.runbook" -}}
+runbook_url: {{ printf "%s#%s" (index . 0).runbookUrl (index . 1 | lower) }}
 {{- end }}
 
 {{- define "drover.podSecurityContext" -}}
