@@ -126,8 +126,14 @@ lint: deps-tests lint-text build/lint/build.ninja # format, warnings as errors, 
 	@cmake --build build/lint
 	@echo "lint is clean"
 
+.PHONY: docs
+docs: # make docs/configuration.md of the JobQueue's definition
+	@deps/debian.sh --packages python3-yaml
+	@$(PYTHON) crds/reference.py
+
 .PHONY: lint-text
 lint-text:
+	@$(PYTHON) crds/reference.py --check
 	@git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run -Werror
 	@git ls-files '*.py' | xargs $(PYTHON) -m pyflakes
 	@git ls-files '*.sh' .ci/run | xargs shellcheck

@@ -37,9 +37,10 @@ void add_gateway_command(CLI::App& app, Chosen& chosen) {
     command->add_option("--kafka-settings", *folder, "A folder with a file for each further setting of librdkafka's")
         ->envname("DROVER_KAFKA_SETTINGS");
     command->add_option("--data", *data, "Folder of what it keeps on disk")->capture_default_str();
-    command->add_option("--database", settings->database,
-                        "Where the view of jobs is: postgresql://… (default: SQLite in --data). One with a password is "
-                        "better told by the variable: command lines are seen by others")
+    command
+        ->add_option("--database", settings->database,
+                     "Where the view of jobs is: postgresql://… (default: SQLite in --data). One with a password is "
+                     "better told by the variable: command lines are seen by others")
         ->envname("DROVER_DATABASE");
     command->add_option("--namespace", settings->default_namespace, "Of queues that are named without one")
         ->capture_default_str();
