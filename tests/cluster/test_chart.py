@@ -1,7 +1,9 @@
 """charts/drover in a real API server: installed, upgraded, taken away; and what its operator may do there."""
 
+import base64
 import contextlib
 import functools
+import hashlib
 import json
 import os
 import re
@@ -13,7 +15,8 @@ import subprocess
 import pytest
 import yaml
 
-from chart import CHART, GOLDEN, find, helm, rendered, template
+from chart import CHART, GOLDEN, LEAST, find, helm, rendered, template
+from chart_gateway import gateway, status_of, tokens_of
 from embedded_broker import EmbeddedBroker
 from jobqueue_cases import queue
 from kubernetes_node import ControlPlane
@@ -24,7 +27,7 @@ NAMESPACE = "drover-system"
 
 def install(plane, *arguments, chart=CHART, release="drover", action="install"):
     options = ["--create-namespace"] if action == "install" else []
-    return helm(action, release, chart, "--namespace", NAMESPACE, "--kubeconfig", plane.kubeconfig, *options, *arguments)
+    return helm(action, release, chart, "--namespace", NAMESPACE, "--kubeconfig", plane.kubeconfig, *options, *LEAST, *arguments)
 
 
 def uninstall(plane, release="drover"):
@@ -112,6 +115,38 @@ def test_D5_the_chart_is_installed_upgraded_and_taken_away_and_queues_stay(fresh
     assert before == (known(fresh)["metadata"]["uid"], fresh.get("jobqueue", "email")["metadata"]["uid"])
 
 
+def test_D5_the_random_token_is_kept_by_upgrades_and_goes_with_the_release(fresh):
+    install(fresh)
+    first = tokens_of(fresh, NAMESPACE)
+    assert hashlib.sha256(first["admin-token"].encode()).hexdigest() in first["tokens.yaml"]
+    more = first["tokens.yaml"] + "- {name: shop, sha256: " + "0" * 64 + ", roles: [submit]}\n"
+    fresh.kubectl("patch", "secret", "drover-gateway-tokens", "--namespace", NAMESPACE, "--patch",
+                  json.dumps({"stringData": {"tokens.yaml": more}}))
+    install(fresh, "--set=gateway.resources.limits.memory=1Gi", action="upgrade")
+    assert tokens_of(fresh, NAMESPACE) == first | {"tokens.yaml": more}, "what people add is kept as well"
+    uninstall(fresh)
+    install(fresh)
+    assert tokens_of(fresh, NAMESPACE)["admin-token"] != first["admin-token"]
+
+
+def test_D5_the_gateway_of_the_chart_answers_to_the_token_that_the_notes_tell_of_and_to_nobody_else(fresh, tmp_path):
+    with EmbeddedBroker.temporary() as broker:
+        its_kafka = f"--set=gateway.kafka.bootstrapServers={broker.bootstrap}"
+        said = install(fresh, its_kafka)
+        assert "get secret drover-gateway-tokens -o jsonpath='{.data.admin-token}'" in said
+        token = base64.b64decode(fresh.kubectl("get", "secret", "drover-gateway-tokens", "--namespace", NAMESPACE,
+                                               "-o", "jsonpath={.data.admin-token}")).decode()
+        with gateway(fresh, rendered(its_kafka), tmp_path, NAMESPACE) as port:
+            fresh.wait_until(lambda: status_of(port, "/readyz") == 200, "readiness, which probes ask for without a token")
+            assert status_of(port, "/v1/queues", token) == 200
+            assert [status_of(port, "/v1/queues", each) for each in (None, "admin", token[:-1])] == [401, 401, 401]
+
+
+def test_D5_the_gateway_has_no_rights_in_the_cluster(fresh):
+    install(fresh)
+    assert allowed(fresh, NEEDED + NEVER, EVERYWHERE, account="drover-gateway") == set()
+
+
 def test_D5_without_keep_the_definition_goes_too(fresh):
     install(fresh, "--set=crds.keep=false")
     wait_for_kind(fresh)
@@ -137,7 +172,7 @@ def test_D5_the_api_server_knows_each_field(fresh, values):
 
 # --- what the operator may do ---
 
-def allowed(plane, wishes, namespaces, name=""):
+def allowed(plane, wishes, namespaces, name="", account="drover"):
     """What of these the chart's ServiceAccount may, as (namespace, verb, resource); wishes are (verb, kubectl's
     resource[.group][/subresource])."""
 
@@ -145,7 +180,7 @@ def allowed(plane, wishes, namespaces, name=""):
         whole, _, subresource = resource.partition("/")
         plural, _, group = whole.partition(".")
         return {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {
-            "user": f"system:serviceaccount:{NAMESPACE}:drover",
+            "user": f"system:serviceaccount:{NAMESPACE}:{account}",
             "groups": ["system:serviceaccounts", f"system:serviceaccounts:{NAMESPACE}", "system:authenticated"],
             "resourceAttributes": {"verb": verb, "group": group, "resource": plural, "subresource": subresource,
                                    "namespace": namespace, "name": name}}}

@@ -82,6 +82,8 @@ def installed(tmp_path_factory):
         installation = Installation(node, cluster)
         installation.helm("install", "drover", CHART, "--namespace", "drover", "--create-namespace", "--wait", "--timeout", "3m",
                           "--set", f"image.repository={SIDECAR_IMAGE.rpartition(':')[0]}",
+                          "--set", f"gateway.kafka.bootstrapServers={installation.for_pods.bootstrap}",
+                          "--set", "gateway.persistence.enabled=false",  # nobody makes volumes there
                           "--set-string", f"image.tag={SIDECAR_IMAGE.rpartition(':')[2]}")
         yield installation
 

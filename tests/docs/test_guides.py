@@ -15,9 +15,11 @@ import pytest
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), *(str(HERE.parent / place) for place in ("platform", "run", "chart"))]
+sys.path[:0] = [str(HERE), *(str(HERE.parent / place) for place in ("platform", "run", "integration"))]
 
 from guides import DOCS, GUIDES, ROOT, blocks, blocks_for, write_files  # noqa: E402
+from kafka_client import KafkaClient, Record  # noqa: E402
+from kafka_cluster import KafkaCluster  # noqa: E402
 from local_run import DROVER, LocalRun  # noqa: E402
 from shell import Shell  # noqa: E402
 
@@ -139,6 +141,32 @@ def test_D7_the_example_for_those_who_come_from_Dapr_runs(tmp_path):
     with Laptop("migrate-from-dapr", tmp_path) as laptop:
         laptop.read_on()
         laptop.wait_for_counts("orders", completed=1, failed=1)
+
+
+# --- on a Kafka that is there already ---
+
+KAFKAS_OWN = """
+kafka-consumer-groups.sh() { java -cp "$KAFKA_HOME/libs/*" org.apache.kafka.tools.consumer.group.ConsumerGroupCommand "$@" 2> /dev/null; }
+"""
+
+
+def test_D7_a_queue_that_was_given_the_old_groups_offsets_goes_on_where_it_stopped(tmp_path):
+    """Moving over, as the guide for those who come from KEDA says."""
+    guide = DOCS / "migrate-from-keda.md"
+    block, = blocks_for(guide, "kafka")
+    write_files(guide, tmp_path)
+    with KafkaCluster.temporary() as cluster:
+        client = KafkaClient(cluster.bootstrap)
+        client.create("orders", partitions=12)
+        client.produce("orders", [Record(b"done long ago", f"customer-{n}".encode(), []) for n in range(100)])
+        with Shell(tmp_path, KAFKAS_OWN, KAFKA_HOME=cluster.home, kafka=cluster.bootstrap) as shell:
+            shell.run('kafka-consumer-groups.sh --bootstrap-server $kafka --group orders --topic orders --reset-offsets '
+                      '--to-latest --execute', "the old consumer's last commit")
+            shell.run(block.text, str(block))
+        client.produce("orders", [Record(b"new", f"customer-{n}".encode(), []) for n in range(7)])
+        with LocalRun(tmp_path, "--kafka", cluster.bootstrap, "--until-idle", files=["orders.yaml"], broker=False) as run:
+            assert run.wait() == 0, run.text
+            assert run.figures("orders")["done"] == "7", run.text
 
 
 # --- files ---
