@@ -56,7 +56,7 @@ class Laptop:
         background, = blocks_for(self.guide, "laptop background")
         command, _, file = background.text.strip().rpartition(" ")
         assert command == "drover run -f", f"{background}: how is that started?"
-        self.run = LocalRun(folder, files=[file])
+        self.run = LocalRun(folder, files=[folder / file])
         self.run.wait_for_line(r"http://127\.0\.0\.1:\d+")
         self.port = int(re.search(r"gateway.*http://127\.0\.0\.1:(\d+)", self.run.text)[1])
         self.run.wait_for(lambda: self.get("/readyz")[0] == 200, "gateway")
@@ -164,9 +164,9 @@ def test_D7_a_queue_that_was_given_the_old_groups_offsets_goes_on_where_it_stopp
                       '--to-latest --execute', "the old consumer's last commit")
             shell.run(block.text, str(block))
         client.produce("orders", [Record(b"new", f"customer-{n}".encode(), []) for n in range(7)])
-        with LocalRun(tmp_path, "--kafka", cluster.bootstrap, "--until-idle", files=["orders.yaml"], broker=False) as run:
+        with LocalRun(tmp_path, "--kafka", cluster.bootstrap, "--until-idle", files=[tmp_path / "orders.yaml"], broker=False) as run:
             assert run.wait() == 0, run.text
-            assert run.figures("orders")["done"] == "7", run.text
+            assert run.figures("orders")["completed"] == "7", run.text
 
 
 # --- files ---
