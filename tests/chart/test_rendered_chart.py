@@ -375,7 +375,7 @@ def test_D5_the_notes_say_how_to_reach_the_gateway_and_what_is_dangerous(notes):
     assert "http://drover-gateway.drover:4100" in said
     said = notes("--set=gateway.tokens.everybodyMayDoEverything=true,gateway.persistence.enabled=false")
     assert said.count("WARNING") == 2 and "Bearer" not in said
-    assert "gateway" not in notes("--set=gateway.enabled=false")
+    assert "The gateway" not in notes("--set=gateway.enabled=false")
 
 
 # --- metrics ---
