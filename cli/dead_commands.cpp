@@ -57,9 +57,10 @@ void print(const std::vector<std::string>& lines) {
 }
 
 // A queue of an older version has no control topic, and so no letter that was redriven.
-Result<ControlLog> marks_of(const QueueTarget& target, kafka::Admin& admin) {
+Result<letters::ControlLog> marks_of(const QueueTarget& target, kafka::Admin& admin) {
     auto control = read_control(target, admin, now());
-    if (!control && control.error().code == Error::Code::not_found) return ControlLog(target.topics.dead_letters);
+    if (!control && control.error().code == Error::Code::not_found)
+        return letters::ControlLog(target.topics.dead_letters);
     return control;
 }
 
@@ -71,9 +72,10 @@ int list(const Arguments& arguments) {
     const auto control = marks_of(*target, **admin);
     if (!control) return complain(control.error());
     DeadLetterGroups groups;
-    const auto read = read_dead_letters(*target, **admin, nullptr, [&](const LetterRecord&, const DeadLetter& letter) {
-        groups.add(letter, control->redriven({letter.partition, letter.offset}) != nullptr);
-    });
+    const auto read = read_dead_letters(
+        *target, **admin, nullptr, [&](const letters::LetterRecord&, const letters::DeadLetter& letter) {
+            groups.add(letter, control->redriven({letter.partition, letter.offset}) != nullptr);
+        });
     if (!read) return complain(read.error());
     if (arguments.output == "json")
         std::cout << to_json(groups, target->name) << '\n';
@@ -86,7 +88,7 @@ std::optional<std::string> copy_of(std::optional<std::string_view> bytes) {
     return bytes ? std::optional<std::string>(*bytes) : std::nullopt;
 }
 
-WholeLetter whole(const LetterRecord& record, const DeadLetter& letter) {
+WholeLetter whole(const letters::LetterRecord& record, const letters::DeadLetter& letter) {
     WholeLetter all{.letter = letter,
                     .topic = std::string(record.topic),
                     .redriven = std::nullopt,
@@ -108,12 +110,12 @@ int show(const Arguments& arguments) {
 
     std::optional<WholeLetter> last;
     std::string runs;
-    const auto read =
-        read_dead_letters(*target, **admin, nullptr, [&](const LetterRecord& record, const DeadLetter& letter) {
+    const auto read = read_dead_letters(
+        *target, **admin, nullptr, [&](const letters::LetterRecord& record, const letters::DeadLetter& letter) {
             if (letter.job_id != arguments.job) return;
             runs += (runs.empty() ? "" : ", ") + std::to_string(letter.run);
             if (arguments.run && letter.run != *arguments.run) return;
-            const auto order = [](const DeadLetter& each) { return std::pair(each.run, each.failed_at); };
+            const auto order = [](const letters::DeadLetter& each) { return std::pair(each.run, each.failed_at); };
             if (!last || order(last->letter) <= order(letter)) last = whole(record, letter);
         });
     if (!read) return complain(read.error());
@@ -125,7 +127,7 @@ int show(const Arguments& arguments) {
                                                      target->topics.dead_letters +
                                                      "; 'drover dead list' gives examples of those that there are"});
     }
-    if (const RedrivenMark* mark = control->redriven({last->letter.partition, last->letter.offset}))
+    if (const letters::RedrivenMark* mark = control->redriven({last->letter.partition, last->letter.offset}))
         last->redriven = *mark;
     if (arguments.output == "json")
         std::cout << to_json(*last) << '\n';

@@ -56,7 +56,7 @@ std::string message_shape(std::string_view message) {
     return shape;
 }
 
-void DeadLetterGroups::add(const DeadLetter& letter, bool redriven) {
+void DeadLetterGroups::add(const letters::DeadLetter& letter, bool redriven) {
     ++count_;
     if (redriven) ++redriven_;
     std::pair key(letter.error_class, message_shape(letter.message));

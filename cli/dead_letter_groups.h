@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/dead_letter.h"
+#include "src/letters/dead_letter.h"
 
 namespace drover::cli {
 
@@ -31,7 +31,7 @@ std::string message_shape(std::string_view message);
 
 class DeadLetterGroups {
 public:
-    void add(const DeadLetter& letter, bool redriven);
+    void add(const letters::DeadLetter& letter, bool redriven);
 
     // The most letters that were not redriven come first. Past 1,000 groups the rest are one, "(other errors)".
     std::vector<DeadLetterGroup> by_count() const;

@@ -114,7 +114,7 @@ std::vector<Line> payload_lines(const WholeLetter& letter) {
     return lines;
 }
 
-std::vector<Line> attempt_lines(const DeadLetter& letter, int width) {
+std::vector<Line> attempt_lines(const letters::DeadLetter& letter, int width) {
     if (letter.attempts.empty()) return {};
     Column tries{.heading = "TRY", .to_the_right = true};
     Column at{.heading = "AT (UTC)", .importance = 2, .to_the_right = false};
@@ -148,7 +148,7 @@ std::vector<Line> header_lines(const WholeLetter& letter) {
     return lines;
 }
 
-std::string mark_text(const std::optional<RedrivenMark>& mark) {
+std::string mark_text(const std::optional<letters::RedrivenMark>& mark) {
     if (!mark) return "not yet";
     return "as run " + std::to_string(mark->run) + ", " + utc(mark->at) +
            (mark->by.empty() ? "" : " by " + one_line(mark->by));
@@ -162,12 +162,12 @@ void add_unless_empty(ordered_json& to, const char* name, const std::string& val
     if (!value.empty()) to[name] = value;
 }
 
-ordered_json mark_json(const std::optional<RedrivenMark>& mark) {
+ordered_json mark_json(const std::optional<letters::RedrivenMark>& mark) {
     if (!mark) return nullptr;
     return {{"run", mark->run}, {"at", format_rfc3339(mark->at)}, {"by", mark->by}};
 }
 
-ordered_json json_of(const DeadLetter& letter, const std::optional<RedrivenMark>& mark) {
+ordered_json json_of(const letters::DeadLetter& letter, const std::optional<letters::RedrivenMark>& mark) {
     ordered_json json{{"job", letter.job_id}};
     add_unless_empty(json, "type", letter.type);
     json["error"] = letter.error_class;
@@ -235,7 +235,7 @@ std::vector<std::string> render_groups(const DeadLetterGroups& groups, const std
 }
 
 std::vector<std::string> render_letter(const WholeLetter& whole, int width, bool color) {
-    const DeadLetter& letter = whole.letter;
+    const letters::DeadLetter& letter = whole.letter;
     std::vector<Line> lines;
     const auto add = [&lines](const std::string& label, const std::string& text, Style style = Style::plain) {
         if (!text.empty()) lines.push_back(labelled(label, text, style));
@@ -248,7 +248,7 @@ std::vector<std::string> render_letter(const WholeLetter& whole, int width, bool
     add("type", one_line(letter.type));
     if (whole.key) add("key", is_text(*whole.key) ? one_line(*whole.key) : "base64:" + base64_encode(*whole.key));
     if (letter.origin) {
-        const LetterOrigin& origin = *letter.origin;
+        const letters::LetterOrigin& origin = *letter.origin;
         add("submitted", utc(origin.timestamp) + " UTC, " + place_text(origin.topic, origin.partition, origin.offset));
     }
     add("stands in", place_text(whole.topic, letter.partition, letter.offset));

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/dead_letter.h"
+#include "src/letters/dead_letter.h"
 #include "cli/dead_letter_groups.h"
 #include "src/base/field.h"
 
@@ -14,9 +14,9 @@ namespace drover::cli {
 
 // With all that its record holds.
 struct WholeLetter {
-    DeadLetter letter;
+    letters::DeadLetter letter;
     std::string topic;  // where it stands
-    std::optional<RedrivenMark> redriven;
+    std::optional<letters::RedrivenMark> redriven;
     std::optional<std::string> key, value;
     std::vector<Field> headers;
 };

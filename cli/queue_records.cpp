@@ -11,8 +11,8 @@ namespace {
 constexpr std::chrono::seconds patience{15};  // somebody is waiting
 }  // namespace
 
-Result<ControlLog> read_control(const QueueTarget& target, kafka::Admin& admin, Time now) {
-    ControlLog log(target.topics.dead_letters);
+Result<letters::ControlLog> read_control(const QueueTarget& target, kafka::Admin& admin, Time now) {
+    letters::ControlLog log(target.topics.dead_letters);
     const auto read =
         kafka::read_log(target.kafka, admin, {target.topics.control}, {.patience = patience, .group = target.group},
                         [&](const kafka::Record& record) { log.add(record.key(), record.value(), now); });
@@ -44,21 +44,22 @@ Result<void> write_control(const QueueTarget& target, const std::vector<jobqueue
     return outcome;
 }
 
-Result<void> read_dead_letters(const QueueTarget& target, kafka::Admin& admin, const std::function<bool()>& stopped,
-                               const std::function<void(const LetterRecord&, const DeadLetter&)>& each) {
+Result<void> read_dead_letters(
+    const QueueTarget& target, kafka::Admin& admin, const std::function<bool()>& stopped,
+    const std::function<void(const letters::LetterRecord&, const letters::DeadLetter&)>& each) {
     std::vector<FieldView> fields;
     const kafka::LogReading reading{.patience = patience, .group = target.group, .from = {}, .stopped = stopped};
     return kafka::read_log(target.kafka, admin, {target.topics.dead_letters}, reading,
                            [&](const kafka::Record& record) {
                                record.headers(fields);
-                               const LetterRecord letter{.topic = record.topic(),
-                                                         .partition = record.partition(),
-                                                         .offset = record.offset(),
-                                                         .timestamp = record.timestamp(),
-                                                         .key = record.key(),
-                                                         .value = record.value(),
-                                                         .fields = fields};
-                               each(letter, read_dead_letter(letter));
+                               const letters::LetterRecord letter{.topic = record.topic(),
+                                                                  .partition = record.partition(),
+                                                                  .offset = record.offset(),
+                                                                  .timestamp = record.timestamp(),
+                                                                  .key = record.key(),
+                                                                  .value = record.value(),
+                                                                  .fields = fields};
+                               each(letter, letters::read_dead_letter(letter));
                            });
 }
 

@@ -4,8 +4,8 @@
 #include <functional>
 #include <vector>
 
-#include "cli/control_log.h"
-#include "cli/dead_letter.h"
+#include "src/letters/control_log.h"
+#include "src/letters/dead_letter.h"
 #include "cli/queue_target.h"
 #include "src/jobqueue/control.h"
 #include "src/kafka/admin.h"
@@ -13,14 +13,15 @@
 namespace drover::cli {
 
 // On stderr too what could not be read of it. `not_found` where the topic does not exist.
-Result<ControlLog> read_control(const QueueTarget& target, kafka::Admin& admin, Time now);
+Result<letters::ControlLog> read_control(const QueueTarget& target, kafka::Admin& admin, Time now);
 
 // Returns when Kafka has acknowledged all of them.
 Result<void> write_control(const QueueTarget& target, const std::vector<jobqueue::ControlRecord>& records);
 
 // Each dead letter that is there at the call, those of a partition in order. What `each` gets is borrowed. `stopped` is
 // asked now and then; null: never.
-Result<void> read_dead_letters(const QueueTarget& target, kafka::Admin& admin, const std::function<bool()>& stopped,
-                               const std::function<void(const LetterRecord&, const DeadLetter&)>& each);
+Result<void> read_dead_letters(
+    const QueueTarget& target, kafka::Admin& admin, const std::function<bool()>& stopped,
+    const std::function<void(const letters::LetterRecord&, const letters::DeadLetter&)>& each);
 
 }  // namespace drover::cli

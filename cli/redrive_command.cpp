@@ -3,6 +3,7 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -40,7 +41,7 @@ constexpr int stopped_code = 130, skipped_code = 3;
 
 struct Arguments {
     QueueArguments queue;
-    DeadLetterFilter filter;
+    letters::DeadLetterFilter filter;
     std::string since, until, rate, patch, by;
     std::optional<std::int64_t> limit;
     bool dry_run = false;
@@ -63,7 +64,7 @@ Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_c
 
 Error wrong(const std::string& message) { return {Error::Code::invalid, message}; }
 
-Result<std::optional<PayloadEdit>> edit_of(const std::string& patch) {
+Result<std::optional<letters::PayloadEdit>> edit_of(const std::string& patch) {
     if (patch.empty()) return std::nullopt;
     std::string text = patch;
     if (patch.front() == '@') {
@@ -71,14 +72,14 @@ Result<std::optional<PayloadEdit>> edit_of(const std::string& patch) {
         if (!file) return tl::unexpected(wrong("--patch: cannot read " + patch.substr(1)));
         text.assign(std::istreambuf_iterator<char>(file), {});
     }
-    auto edit = PayloadEdit::parse(text);
+    auto edit = letters::PayloadEdit::parse(text);
     if (!edit) return tl::unexpected(wrong("--patch: " + edit.error().message));
     return *edit;
 }
 
 Result<std::optional<Time>> moment_of(const char* option, const std::string& text) {
     if (text.empty()) return std::nullopt;
-    const auto moment = parse_moment(text, now());
+    const auto moment = letters::parse_moment(text, now());
     if (!moment)
         return tl::unexpected(wrong(std::string(option) +
                                     " must be a time such as 2026-03-01T12:00:00Z, or 2h for two hours ago, not " +
@@ -104,32 +105,32 @@ Result<std::vector<jobqueue::LaneTopic>> lanes_of(const QueueTarget& target, kaf
 
 // What a look at all dead letters found.
 struct Found {
-    RedriveChoice choice;
+    letters::RedriveChoice choice;
     std::int64_t letters = 0;  // in the topic
     std::int64_t skipped = 0, redriven_before = 0;
     std::set<std::string> unknown;  // ids that were asked for and have no dead letter
 };
 
-Result<Found> look(const QueueTarget& target, kafka::Admin& admin, const RedriveRequest& request,
-                   const ControlLog& control, std::optional<std::int64_t> limit) {
+Result<Found> look(const QueueTarget& target, kafka::Admin& admin, const letters::RedriveRequest& request,
+                   const letters::ControlLog& control, std::optional<std::int64_t> limit) {
     Found found;
     found.unknown.insert(request.filter.jobs.begin(), request.filter.jobs.end());
-    std::vector<RedriveCandidate> candidates;
-    std::set<std::string> redriven_job_runs;
-    const auto read =
-        read_dead_letters(target, admin, stopped, [&](const LetterRecord& record, const DeadLetter& letter) {
+    std::vector<letters::RedriveCandidate> candidates;
+    std::set<letters::JobRun> redriven_job_runs;
+    const auto read = read_dead_letters(
+        target, admin, stopped, [&](const letters::LetterRecord& record, const letters::DeadLetter& letter) {
             ++found.letters;
             found.unknown.erase(letter.job_id);
-            const LetterPlace place{letter.partition, letter.offset};
-            const RedrivenMark* mark = control.redriven(place);
-            if (mark != nullptr) redriven_job_runs.insert(job_run_of(letter));
-            const RedriveDecision decision = decide_redrive(record, letter, request, mark, now());
-            if (std::holds_alternative<RedrivenJob>(decision)) {
-                candidates.push_back({place, job_run_of(letter), letter.failed_at});
-            } else if (const auto* refused = std::get_if<Refused>(&decision)) {
+            const letters::LetterPlace place{letter.partition, letter.offset};
+            const letters::RedrivenMark* mark = control.redriven(place);
+            if (mark != nullptr) redriven_job_runs.insert(letters::job_run_of(letter));
+            const letters::RedriveDecision decision = letters::decide_redrive(record, letter, request, mark, now());
+            if (std::holds_alternative<letters::RedrivenJob>(decision)) {
+                candidates.push_back({place, letters::job_run_of(letter), letter.failed_at});
+            } else if (const auto* refused = std::get_if<letters::Refused>(&decision)) {
                 ++found.skipped;
                 std::cerr << "drover: skipped " << one_line(letter.job_id) << ": " << one_line(refused->reason) << '\n';
-            } else if (std::get<NotRedriven>(decision) == NotRedriven::redriven_before) {
+            } else if (std::get<letters::NotRedriven>(decision) == letters::NotRedriven::redriven_before) {
                 ++found.redriven_before;
             }
         });
@@ -142,7 +143,8 @@ Result<Found> look(const QueueTarget& target, kafka::Admin& admin, const Redrive
     return found;
 }
 
-void tell_what_would_happen(const LetterRecord& record, const DeadLetter& letter, const RedrivenJob& job) {
+void tell_what_would_happen(const letters::LetterRecord& record, const letters::DeadLetter& letter,
+                            const letters::RedrivenJob& job) {
     std::cout << one_line(letter.job_id) << "  " << one_line(letter.error_class) << "  ->  " << job.topic << ", run "
               << job.run << '\n';
     if (!job.edited) return;
@@ -156,24 +158,22 @@ std::string before_text(std::int64_t count) {
 
 std::string jobs_text(std::int64_t count) { return with_thousands(count) + (count == 1 ? " job" : " jobs"); }
 
-int tell_outcome(const Redriver::Outcome& outcome, const Found& found, const QueueTarget& target) {
+int tell_outcome(const LetterSender::Outcome& outcome, const Found& found, const QueueTarget& target) {
     for (const auto& [id, error] : outcome.too_large)
         std::cerr << "drover: skipped " << one_line(id) << ": " << one_line(error.message) << '\n';
-    std::cout << jobs_text(outcome.jobs) << " of " << with_thousands(found.choice.jobs) << " redriven to "
+    std::cout << jobs_text(outcome.jobs) << " of " << with_thousands(found.choice.jobs()) << " redriven to "
               << target.name;
-    if (found.redriven_before > 0) std::cout << "; " << before_text(found.redriven_before);
+    const std::int64_t before = found.redriven_before + outcome.meanwhile;
+    if (before > 0) std::cout << "; " << before_text(before);
     const auto skipped = found.skipped + static_cast<std::int64_t>(outcome.too_large.size());
     if (skipped > 0) std::cout << "; " << with_thousands(skipped) << " skipped";
     std::cout << '\n';
     if (outcome.first_error) {
         std::cerr << "drover: " << one_line(outcome.first_error->message) << '\n';
-        if (outcome.unmarked > 0)
-            std::cerr << "drover: of " << with_thousands(outcome.unmarked)
-                      << " redriven letters the control topic does not say so: the next redrive will take them again\n";
         std::cerr << "drover: the same command goes on where this one stopped\n";
         return 1;
     }
-    if (stopped() && outcome.jobs < found.choice.jobs) {
+    if (stopped() && outcome.jobs < found.choice.jobs()) {
         std::cerr << "drover: stopped; the same command goes on with the others\n";
         return stopped_code;
     }
@@ -183,7 +183,7 @@ int tell_outcome(const Redriver::Outcome& outcome, const Found& found, const Que
 int redrive(Arguments& arguments) {
     const auto target = queue_target(arguments.queue);
     if (!target) return complain(target.error());
-    RedriveRequest request{.filter = arguments.filter};
+    letters::RedriveRequest request{.filter = arguments.filter};
     const auto since = moment_of("--since", arguments.since), until = moment_of("--until", arguments.until);
     if (!since) return complain(since.error());
     if (!until) return complain(until.error());
@@ -193,7 +193,7 @@ int redrive(Arguments& arguments) {
     auto edit = edit_of(arguments.patch);
     if (!edit) return complain(edit.error());
     request.edit = std::move(*edit);
-    const auto rate = parse_rate(arguments.rate);
+    const auto rate = letters::parse_rate(arguments.rate);
     if (!rate && !arguments.rate.empty())
         return complain(wrong("--rate must be a number of jobs such as 50/s, 10/m or 1/h, not " + arguments.rate));
     if (target->queue) request.max_payload = target->queue->delivery.max_payload;
@@ -220,38 +220,41 @@ int redrive(Arguments& arguments) {
                              : "of the " + with_thousands(found->letters) + " dead letters of " + target->name +
                                    " none is what was asked for; 'drover dead list' tells what there is"});
 
-    auto redriver = Redriver::create(target->kafka, {.dead_letters = topics.dead_letters,
-                                                     .control = topics.control,
-                                                     .by = arguments.by,
-                                                     .per_second = rate,
-                                                     .stopped = stopped,
-                                                     .progress = [&](std::int64_t jobs) {
-                                                         std::cerr << "drover: " << with_thousands(jobs) << " of "
-                                                                   << jobs_text(found->choice.jobs) << '\n';
-                                                     }});
-    if (!redriver) return complain(redriver.error());
+    std::unique_ptr<LetterSender> sender;
+    if (!arguments.dry_run && !found->choice.letters.empty()) {
+        auto made = LetterSender::create(
+            target->kafka,
+            {.queue = {.dead_letters = topics.dead_letters, .control = topics.control, .group = target->group},
+             .by = arguments.by,
+             .per_second = rate,
+             .stopped = stopped,
+             .progress = [&](std::int64_t jobs) {
+                 std::cerr << "drover: " << with_thousands(jobs) << " of " << jobs_text(found->choice.jobs()) << '\n';
+             }});
+        if (!made) return complain(made.error());
+        sender = std::move(*made);
+    }
     bool go_on = true;
-    std::set<std::string> told;  // of several letters of one job the first
     const auto read = read_dead_letters(
         *target, **admin, [&] { return !go_on || stopped(); },
-        [&](const LetterRecord& record, const DeadLetter& letter) {
-            if (!go_on || !found->choice.letters.contains({letter.partition, letter.offset})) return;
-            const RedriveDecision decision = decide_redrive(record, letter, request, nullptr, now());
-            const auto* job = std::get_if<RedrivenJob>(&decision);
+        [&](const letters::LetterRecord& record, const letters::DeadLetter& letter) {
+            if (!go_on || !found->choice.takes({letter.partition, letter.offset})) return;
+            const letters::RedriveDecision decision = letters::decide_redrive(record, letter, request, nullptr, now());
+            const auto* job = std::get_if<letters::RedrivenJob>(&decision);
             if (job == nullptr) return;
-            const std::string job_run = job_run_of(letter);
-            if (!arguments.dry_run)
-                go_on = (*redriver)->send(record, *job, job_run);
-            else if (told.insert(job_run).second)
-                tell_what_would_happen(record, letter, *job);
+            if (sender == nullptr) return tell_what_would_happen(record, letter, *job);
+            const auto others = found->choice.others.find(letters::job_run_of(letter));
+            go_on = sender->send(
+                record, *job,
+                others == found->choice.others.end() ? std::vector<letters::LetterPlace>() : others->second);
         });
     if (arguments.dry_run) {
         if (!read) return complain(read.error());
-        std::cout << jobs_text(found->choice.jobs) << " would be redriven; " << before_text(found->redriven_before)
+        std::cout << jobs_text(found->choice.jobs()) << " would be redriven; " << before_text(found->redriven_before)
                   << ", " << with_thousands(found->skipped) << " would be skipped\n";
         return found->skipped > 0 || !found->unknown.empty() ? skipped_code : 0;
     }
-    const int code = tell_outcome((*redriver)->finish(), *found, *target);
+    const int code = tell_outcome(sender ? sender->finish() : LetterSender::Outcome{}, *found, *target);
     return read ? code : complain(read.error());
 }
 

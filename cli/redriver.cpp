@@ -1,59 +1,66 @@
 #include "cli/redriver.h"
 
 #include <algorithm>
-
-#include "src/jobqueue/control.h"
+#include <thread>
 
 namespace drover::cli {
 namespace {
 
 using namespace std::chrono_literals;
+using redrive::WriteFault;
 
-constexpr std::size_t most_in_flight = 1000;
+constexpr std::size_t most_in_batch = 500;
+constexpr std::size_t most_batch_bytes = 4 << 20;
+constexpr auto longest_batch = 200ms;
 constexpr auto between_reports = 5s;
+constexpr auto patience = 15s;  // somebody is waiting
 
 Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
 }  // namespace
 
-Result<std::unique_ptr<Redriver>> Redriver::create(const kafka::Settings& settings, Order order) {
-    std::unique_ptr<Redriver> redriver(new Redriver(std::move(order)));
-    auto writer = RecordWriter::create(settings);
-    if (!writer) return tl::unexpected(writer.error());
-    redriver->writer_ = std::move(*writer);
-    return redriver;
+LetterSender::LetterSender(const kafka::Settings& settings, Order order)
+    : order_(std::move(order)), redriver_(settings, order_.queue) {}
+
+Result<std::unique_ptr<LetterSender>> LetterSender::create(const kafka::Settings& settings, Order order) {
+    std::unique_ptr<LetterSender> sender(new LetterSender(settings, std::move(order)));
+    if (Result<void> done = sender->take_over(); !done) return tl::unexpected(done.error());
+    return sender;
 }
 
-bool Redriver::send(const LetterRecord& record, const RedrivenJob& job, const std::string& job_run) {
-    const LetterPlace place{record.partition, record.offset};
-    if (const auto same = sent_.find(job_run); same != sent_.end()) {
-        same->second.letters.push_back(place);
-        if (same->second.acknowledged) mark(same->second);
-        return !outcome_.first_error;
+Result<void> LetterSender::take_over() {
+    if (Result<void> opened = redriver_.open(patience); !opened) return opened;
+    const auto redriven = redriver_.redriven(patience);
+    if (!redriven) return tl::unexpected(redriven.error());
+    redriven_ = *redriven;
+    return {};
+}
+
+bool LetterSender::send(const letters::LetterRecord& record, const letters::RedrivenJob& job,
+                        const std::vector<letters::LetterPlace>& others) {
+    std::vector<letters::LetterPlace> places{{record.partition, record.offset}};
+    places.insert(places.end(), others.begin(), others.end());
+    if (std::ranges::any_of(places, [this](const auto& place) { return redriven_->contains(place); })) {
+        ++outcome_.meanwhile;
+        return true;
     }
     if (!wait_for_turn()) return false;
-    const std::uint64_t token = next_token_++;
-    sent_.emplace(job_run, Sent{.id = job.id, .topic = job.topic, .run = job.run, .letters = {place}});
-    jobs_.emplace(token, job_run);
-    const std::optional<std::string_view> value =
-        job.edited ? std::optional<std::string_view>(*job.edited) : record.value;
-    const auto queued = produce({.topic = job.topic, .key = record.key, .value = value, .headers = job.headers}, token);
-    if (!queued) {
-        jobs_.erase(token);
-        job_delivered(job_run, tl::unexpected(queued.error()));
-    }
+    std::vector<redrive::Record> records =
+        redrive::redriven_records(record, job, order_.queue, places, order_.by, now());
+    batch_bytes_ += records.front().value.value_or("").size();
+    batch_.push_back({job.id, std::move(places), std::move(records)});
+    const bool is_full = batch_.size() >= most_in_batch || batch_bytes_ >= most_batch_bytes;
+    if (is_full || Clock::now() - flushed_at_ > longest_batch) flush();
     return !outcome_.first_error;
 }
 
-// Within the rate, and not too many under way.
-bool Redriver::wait_for_turn() {
+bool LetterSender::wait_for_turn() {
     for (;;) {
-        const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_at_ - Clock::now());
-        const bool room = writer_->in_flight() < most_in_flight;
-        take(room ? std::clamp<std::chrono::milliseconds>(wait, 0ms, 100ms) : 100ms);
         report_progress();
         if (outcome_.first_error || (order_.stopped && order_.stopped())) return false;
-        if (Clock::now() >= next_at_ && writer_->in_flight() < most_in_flight) break;
+        if (Clock::now() >= next_at_) break;
+        if (next_at_ - Clock::now() > 20ms) flush();
+        std::this_thread::sleep_for(std::clamp<Clock::duration>(next_at_ - Clock::now(), 0ms, 100ms));
     }
     if (order_.per_second) {
         const auto interval = std::chrono::duration_cast<Clock::duration>(
@@ -63,70 +70,54 @@ bool Redriver::wait_for_turn() {
     return true;
 }
 
-Result<void> Redriver::produce(const kafka::Message& message, std::uint64_t token) {
-    for (;;) {
-        Result<void> queued = writer_->produce(message, token);
-        if (queued || !queued.error().retryable) return queued;
-        take(100ms);
+void LetterSender::flush() {
+    while (!batch_.empty() && !outcome_.first_error) {
+        std::vector<redrive::Record> records;
+        std::vector<letters::LetterPlace> places;
+        std::vector<std::size_t> job_of;  // of each record
+        for (std::size_t i = 0; i < batch_.size(); ++i) {
+            records.insert(records.end(), batch_[i].records.begin(), batch_[i].records.end());
+            places.insert(places.end(), batch_[i].places.begin(), batch_[i].places.end());
+            job_of.resize(records.size(), i);
+        }
+        const auto written = redriver_.write(records, places);
+        if (written) {
+            outcome_.jobs += static_cast<std::int64_t>(batch_.size());
+            batch_.clear();
+            break;
+        }
+        const redrive::WriteError& error = written.error();
+        if (error.fault == WriteFault::lost) {  // what became of it is known when we have taken over again
+            if (Result<void> again = take_over(); !again) {
+                outcome_.first_error = again.error();
+                break;
+            }
+            const auto done = std::erase_if(batch_, [this](const Job& job) {
+                return std::ranges::any_of(job.places, [this](const auto& each) { return redriven_->contains(each); });
+            });
+            outcome_.jobs += static_cast<std::int64_t>(done);
+        } else if (error.error.code == Error::Code::too_large && error.record) {
+            const std::size_t job = job_of[*error.record];
+            outcome_.too_large.emplace_back(batch_[job].id, error.error);
+            batch_.erase(batch_.begin() + static_cast<std::ptrdiff_t>(job));
+        } else {
+            outcome_.first_error = error.error;
+        }
     }
+    outcome_.failed += static_cast<std::int64_t>(batch_.size());
+    batch_.clear();
+    batch_bytes_ = 0;
+    flushed_at_ = Clock::now();
 }
 
-void Redriver::take(std::chrono::milliseconds time) {
-    for (const kafka::Delivery& delivery : writer_->wait_some(time)) {
-        if (const auto job = jobs_.extract(delivery.token))
-            job_delivered(job.mapped(), delivery.outcome);
-        else if (!delivery.outcome)
-            mark_failed(writer_->explained(delivery.outcome.error()));
-    }
-}
-
-void Redriver::job_delivered(const std::string& job_run, const Result<kafka::Acknowledged>& outcome) {
-    Sent& sent = sent_.at(job_run);
-    if (outcome) {
-        sent.acknowledged = true;
-        ++outcome_.jobs;
-        return mark(sent);
-    }
-    if (outcome.error().code == Error::Code::too_large) {
-        outcome_.too_large.emplace_back(sent.id, outcome.error());
-    } else {
-        ++outcome_.failed;
-        if (!outcome_.first_error) outcome_.first_error = writer_->explained(outcome.error());
-    }
-    sent_.erase(job_run);
-}
-
-void Redriver::mark(Sent& sent) {
-    // produce() may come back here with the delivery of another job.
-    for (const LetterPlace& place : std::exchange(sent.letters, {})) {
-        const jobqueue::ControlMessage message =
-            jobqueue::control_message(jobqueue::control::Redriven{.topic = order_.dead_letters,
-                                                                  .partition = place.first,
-                                                                  .offset = place.second,
-                                                                  .job_id = sent.id,
-                                                                  .run = sent.run,
-                                                                  .to = sent.topic,
-                                                                  .by = order_.by,
-                                                                  .at = now()});
-        const auto queued = produce(
-            {.topic = order_.control, .key = message.key, .value = message.value, .headers = {}}, next_token_++);
-        if (!queued) mark_failed(queued.error());
-    }
-}
-
-void Redriver::mark_failed(const Error& error) {
-    ++outcome_.unmarked;
-    if (!outcome_.first_error) outcome_.first_error = error;
-}
-
-void Redriver::report_progress() {
+void LetterSender::report_progress() {
     if (!order_.progress || Clock::now() - reported_at_ < between_reports) return;
     reported_at_ = Clock::now();
     order_.progress(outcome_.jobs);
 }
 
-Redriver::Outcome Redriver::finish() {
-    while (writer_->in_flight() > 0) take(100ms);
+LetterSender::Outcome LetterSender::finish() {
+    flush();
     return outcome_;
 }
 

@@ -5,10 +5,13 @@
 #include <rapidcheck/gtest.h>
 
 #include "src/jobqueue/utf8.h"
-#include "tests/cli/letters.h"
+#include "tests/letters/letters.h"
 
 namespace drover::cli {
 namespace {
+
+using letters::DeadLetter;
+using letters::noon;
 
 using namespace std::chrono_literals;
 

@@ -4,10 +4,14 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "tests/cli/letters.h"
+#include "tests/letters/letters.h"
 
 namespace drover::cli {
 namespace {
+
+using letters::fields_of_a_letter;
+using letters::noon;
+using letters::RedrivenMark;
 
 using nlohmann::json;
 using testing::Contains;
@@ -15,7 +19,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 WholeLetter letter_with(std::optional<std::string> value, std::vector<Field> fields = fields_of_a_letter()) {
-    const Letter letter(fields, value);
+    const letters::Letter letter(fields, value);
     return {.letter = letter.read(),
             .topic = "shop.email.dlq",
             .redriven = std::nullopt,
@@ -92,8 +96,8 @@ TEST(DeadLetterView, D2_as_json_a_letter_has_every_field) {
 TEST(DeadLetterView, D2_groups_are_a_table_with_messages_or_one_json_document) {
     DeadLetterGroups groups;
     EXPECT_THAT(render_groups(groups, "shop.email", 200, false), Contains(HasSubstr("no dead letters of shop.email")));
-    groups.add(Letter(fields_of_a_letter()).read(), false);
-    groups.add(Letter(fields_of_a_letter()).read(), true);
+    groups.add(letters::Letter(fields_of_a_letter()).read(), false);
+    groups.add(letters::Letter(fields_of_a_letter()).read(), true);
     const auto lines = render_groups(groups, "shop.email", 200, false);
     EXPECT_THAT(lines[0], HasSubstr("EXAMPLE JOB"));
     EXPECT_THAT(lines[1], testing::AllOf(HasSubstr("Http503"), HasSubstr("2026-03-01 11:59:01"), HasSubstr("job-1")));

@@ -16,19 +16,22 @@ ROOMS = {
     "src/http": [],
     "src/telemetry": [],
     "src/lag": ["src/jobqueue", "src/kafka"],
+    "src/letters": ["src/jobqueue"],
+    "src/redrive": ["src/letters", "src/kafka"],
     "src/kube": ["src/http", "src/telemetry"],
     "sidecar/core": ["src/jobqueue"],
     "sidecar": ["sidecar/core", "src/kafka", "src/http", "src/telemetry"],
     "operator/core": ["src/jobqueue", "src/cron"],
     "operator": ["operator/core", "src/lag", "src/kube", "src/kafka", "src/telemetry"],
-    "gateway/core": ["src/jobqueue", "src/cron"],
+    "gateway/core": ["src/jobqueue", "src/cron", "src/letters"],
     "gateway/view": ["gateway/core", "src/kafka", "src/telemetry"],
     "gateway/scheduler": ["gateway/core", "src/kafka", "src/telemetry"],
     "gateway/submit": ["gateway/core", "src/kafka", "src/telemetry"],
     "gateway/webhooks": ["gateway/core", "src/kafka", "src/http", "src/telemetry"],
-    "gateway": ["gateway/core", "gateway/view", "gateway/scheduler", "gateway/submit", "gateway/webhooks", "src/lag", "src/kafka",
-                "src/http", "src/telemetry"],
-    "cli": ["src/jobqueue", "src/kafka", "src/http", "src/telemetry", "src/lag", "src/kube", "sidecar/core", "sidecar",
+    "gateway/bulk": ["gateway/core", "gateway/view", "src/redrive", "src/telemetry"],
+    "gateway": ["gateway/core", "gateway/view", "gateway/scheduler", "gateway/submit", "gateway/webhooks", "gateway/bulk",
+                "src/lag", "src/kafka", "src/http", "src/telemetry"],
+    "cli": ["src/jobqueue", "src/letters", "src/redrive", "src/kafka", "src/http", "src/telemetry", "src/lag", "src/kube", "sidecar/core", "sidecar",
             "operator/core", "operator", "gateway"],
 }
 
@@ -36,14 +39,14 @@ ROOMS = {
 TREES = ["src", "sidecar", "operator", "gateway", "cli"]
 
 # Rooms without threads, locks, clocks, randomness, logs and I/O: the cores, and what they stand on.
-PURE = ["sidecar/core", "operator/core", "gateway/core", "src/jobqueue", "src/cron", "src/base"]
+PURE = ["sidecar/core", "operator/core", "gateway/core", "src/letters", "src/jobqueue", "src/cron", "src/base"]
 
 SHELLS = ["src/http", "src/kube", "sidecar", "operator", "gateway", "gateway/view", "gateway/scheduler", "gateway/submit",
-          "gateway/webhooks", "cli"]
+          "gateway/webhooks", "gateway/bulk", "cli"]
 # A library's headers, by the longest prefix that fits -> the rooms that may name them. All others may not.
 LIBRARIES = {
     "tl/": ["src/base"],
-    "nlohmann/": ["src/jobqueue", "src/telemetry", "operator/core", "gateway/core", *SHELLS],  # Kubernetes objects are JSON
+    "nlohmann/": ["src/jobqueue", "src/letters", "src/telemetry", "operator/core", "gateway/core", *SHELLS],  # Kubernetes objects are JSON
     "yaml-cpp/": ["src/jobqueue", "src/kube"],
     "boost/": SHELLS,
     "boost/uuid/": ["src/jobqueue"],

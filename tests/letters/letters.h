@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "cli/dead_letter.h"
+#include "src/letters/dead_letter.h"
 
-namespace drover::cli {
+namespace drover::letters {
 
 inline const Time noon = *parse_rfc3339("2026-03-01T12:00:00Z");
 
@@ -59,4 +59,4 @@ inline std::vector<Field> fields_of_a_letter() {
             {"__dlq.errors.message", "no paper"}};
 }
 
-}  // namespace drover::cli
+}  // namespace drover::letters

@@ -1,4 +1,4 @@
-// A dead letter as people ask about it, and which ones they ask for. Pure. Room: cli.
+// A dead letter as people ask about it, and which ones they ask for. Pure. Room: letters.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 #include "src/base/time.h"
 #include "src/jobqueue/job.h"
 
-namespace drover::cli {
+namespace drover::letters {
 
 // A record of the dead-letter topic, borrowed.
 struct LetterRecord {
@@ -61,6 +61,8 @@ struct DeadLetter {
     int attempts_made = 0;
     std::vector<jobqueue::AttemptRecord> attempts;
     std::optional<LetterOrigin> origin;
+    std::optional<Time> submitted_at;  // or when the job's record was written, where it does not say
+    std::string labels;                // as they are written
     bool payload_left_out = false;
     bool operator==(const DeadLetter&) const = default;
 };
@@ -79,4 +81,4 @@ struct DeadLetterFilter {
 // "24h" is so long before now; else an RFC 3339 time. Nothing: neither.
 std::optional<Time> parse_moment(std::string_view text, Time now);
 
-}  // namespace drover::cli
+}  // namespace drover::letters

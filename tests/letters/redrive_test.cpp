@@ -1,4 +1,4 @@
-#include "cli/redrive.h"
+#include "src/letters/redrive.h"
 
 #include <algorithm>
 
@@ -6,10 +6,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "cli/control_log.h"
-#include "tests/cli/letters.h"
+#include "src/letters/control_log.h"
+#include "tests/letters/letters.h"
 
-namespace drover::cli {
+namespace drover::letters {
 namespace {
 
 using namespace std::chrono_literals;
@@ -75,27 +75,31 @@ TEST(Redrive, C7_a_payload_that_is_gone_or_too_large_or_cannot_be_patched_is_ref
 
 // --- which of them
 
-RedriveCandidate candidate(std::int64_t offset, const std::string& job_run, Time failed_at) {
-    return {.place = {0, offset}, .job_run = job_run, .failed_at = failed_at};
+JobRun run_of(std::uint64_t number) { return {number, 0}; }
+RedriveCandidate candidate(std::int64_t offset, std::uint64_t job_run, Time failed_at) {
+    return {.place = {0, offset}, .job_run = run_of(job_run), .failed_at = failed_at};
 }
-std::vector<std::int64_t> offsets(const RedriveChoice& choice) {
+std::vector<std::int64_t> offsets(const std::vector<LetterPlace>& places) {
     std::vector<std::int64_t> all;
-    for (const auto& [partition, offset] : choice.letters) all.push_back(offset);
+    for (const auto& [partition, offset] : places) all.push_back(offset);
     return all;
 }
 
 TEST(Choose, C7_the_limit_takes_those_that_failed_first) {
-    const std::vector all{candidate(1, "a", noon + 3s), candidate(2, "b", noon), candidate(3, "c", noon + 1s)};
-    EXPECT_THAT(offsets(choose(all, {}, 2)), ElementsAre(2, 3));
-    EXPECT_THAT(offsets(choose(all, {}, std::nullopt)), ElementsAre(1, 2, 3));
+    const std::vector all{candidate(1, 7, noon + 3s), candidate(2, 8, noon), candidate(3, 9, noon + 1s)};
+    EXPECT_THAT(offsets(choose(all, {}, 2).letters), ElementsAre(2, 3));
+    EXPECT_THAT(offsets(choose(all, {}, std::nullopt).letters), ElementsAre(1, 2, 3));
 }
 
 TEST(Choose, letters_of_one_run_are_one_job_and_done_with_if_one_of_them_was_redriven) {
-    const std::vector all{candidate(1, "a", noon), candidate(2, "b", noon + 1s), candidate(3, "a", noon + 2s)};
+    const std::vector all{candidate(1, 7, noon), candidate(2, 8, noon + 1s), candidate(3, 7, noon + 2s)};
     const RedriveChoice one = choose(all, {}, 1);
-    EXPECT_EQ(one.jobs, 1);
-    EXPECT_THAT(offsets(one), ElementsAre(1, 3));
-    EXPECT_THAT(offsets(choose(all, {"a"}, std::nullopt)), ElementsAre(2));
+    EXPECT_EQ(one.jobs(), 1);
+    EXPECT_THAT(offsets(one.letters), ElementsAre(1));
+    EXPECT_THAT(offsets(one.others.at(run_of(7))), ElementsAre(3));
+    EXPECT_TRUE(one.takes({0, 1}));
+    EXPECT_FALSE(one.takes({0, 3}));
+    EXPECT_THAT(offsets(choose(all, {run_of(7)}, std::nullopt).letters), ElementsAre(2));
 }
 
 TEST(JobRun, tells_apart_what_shares_an_id) {
@@ -115,20 +119,19 @@ RC_GTEST_PROP(Choose, C7_redrives_with_limits_take_each_job_once, ()) {
     const auto runs = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 10));
     std::vector<RedriveCandidate> all;
     for (std::size_t i = 0; i < runs.size(); ++i)
-        all.push_back(candidate(static_cast<std::int64_t>(i), std::to_string(runs[i]), noon + std::chrono::seconds(i)));
-    std::set<std::string> redriven;
+        all.push_back(candidate(static_cast<std::int64_t>(i), static_cast<std::uint64_t>(runs[i]),
+                                noon + std::chrono::seconds(i)));
+    std::set<JobRun> redriven;
     std::int64_t jobs = 0;
     while (!all.empty()) {
         const RedriveChoice choice = choose(all, redriven, *rc::gen::inRange<std::int64_t>(1, 5));
         if (choice.letters.empty()) break;
-        for (const auto& each : all)
-            if (choice.letters.contains(each.place)) {
-                RC_ASSERT(!redriven.contains(each.job_run));
-            }
-        jobs += choice.jobs;
-        for (const auto& each : all)
-            if (choice.letters.contains(each.place)) redriven.insert(each.job_run);
-        std::erase_if(all, [&](const auto& each) { return choice.letters.contains(each.place); });
+        jobs += choice.jobs();
+        for (const auto& each : all) {
+            if (!choice.takes(each.place)) continue;
+            RC_ASSERT(redriven.insert(each.job_run).second);
+        }
+        std::erase_if(all, [&](const auto& each) { return choice.takes(each.place); });
     }
     RC_ASSERT(jobs == static_cast<std::int64_t>(std::set<int>(runs.begin(), runs.end()).size()));
 }
@@ -166,4 +169,4 @@ TEST(ControlLog, A14_knows_who_pauses_and_what_could_not_be_read) {
 }
 
 }  // namespace
-}  // namespace drover::cli
+}  // namespace drover::letters

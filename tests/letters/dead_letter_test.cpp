@@ -1,12 +1,12 @@
-#include "cli/dead_letter.h"
+#include "src/letters/dead_letter.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "tests/cli/letters.h"
+#include "tests/letters/letters.h"
 
-namespace drover::cli {
+namespace drover::letters {
 namespace {
 
 using namespace std::chrono_literals;
@@ -71,4 +71,4 @@ TEST(Moment, is_a_time_or_so_long_ago) {
 }
 
 }  // namespace
-}  // namespace drover::cli
+}  // namespace drover::letters

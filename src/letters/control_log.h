@@ -1,4 +1,4 @@
-// What the records of a queue's control topic add up to, as the command line asks about it. Pure. Room: cli.
+// What the records of a queue's control topic add up to, for whoever asks about dead letters. Pure. Room: letters.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@
 #include <string_view>
 #include <utility>
 
-#include "cli/dead_letter.h"
+#include "src/letters/dead_letter.h"
 #include "src/jobqueue/control.h"
 
-namespace drover::cli {
+namespace drover::letters {
 
 class ControlLog {
 public:
@@ -32,4 +32,4 @@ private:
     std::string first_problem_;
 };
 
-}  // namespace drover::cli
+}  // namespace drover::letters

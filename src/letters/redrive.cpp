@@ -1,13 +1,14 @@
-#include "cli/redrive.h"
+#include "src/letters/redrive.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
-#include "cli/figures.h"
+#include "src/base/digest.h"
 
-namespace drover::cli {
+namespace drover::letters {
 namespace {
 
 std::string payload_left_out(const DeadLetter& letter) {
@@ -27,11 +28,15 @@ std::string lane_of(const DeadLetter& letter, const std::vector<jobqueue::LaneTo
 
 }  // namespace
 
-std::string job_run_of(const DeadLetter& letter) {
-    std::string job_run = letter.job_id + '\0' + std::to_string(letter.run);
+JobRun job_run_of(const DeadLetter& letter) {
+    std::string name = letter.job_id + '\0' + std::to_string(letter.run);
     if (letter.origin)  // somebody may have given one id to two jobs
-        job_run += '\0' + letter.origin->topic + '/' + std::to_string(letter.origin->partition) + '/' +
-                   std::to_string(letter.origin->offset);
+        name += '\0' + letter.origin->topic + '/' + std::to_string(letter.origin->partition) + '/' +
+                std::to_string(letter.origin->offset);
+    const std::string digest = sha256_hex(name);
+    JobRun job_run{};
+    for (std::size_t i = 0; i < job_run.size(); ++i)
+        std::from_chars(digest.data() + i * 16, digest.data() + (i + 1) * 16, job_run[i], 16);
     return job_run;
 }
 
@@ -49,30 +54,39 @@ RedriveDecision decide_redrive(const LetterRecord& record, const DeadLetter& let
     }
     const std::size_t bytes = job.edited ? job.edited->size() : record.value.value_or(std::string_view()).size();
     if (request.max_payload && bytes > static_cast<std::size_t>(*request.max_payload)) {
-        return Refused{"its payload has " + with_thousands(static_cast<std::int64_t>(bytes)) +
-                       " bytes, the queue takes " + with_thousands(*request.max_payload)};
+        return Refused{"its payload has " + std::to_string(bytes) + " bytes, the queue takes " +
+                       std::to_string(*request.max_payload)};
     }
     job.headers = jobqueue::redrive_headers(record.fields, job.id, job.run, now);
     return job;
 }
 
-RedriveChoice choose(std::vector<RedriveCandidate> candidates, const std::set<std::string>& redriven_job_runs,
+RedriveChoice choose(std::vector<RedriveCandidate> candidates, const std::set<JobRun>& redriven_job_runs,
                      std::optional<std::int64_t> limit) {
-    std::ranges::sort(candidates, {},
-                      [](const RedriveCandidate& each) { return std::pair(each.failed_at, each.place); });
-    RedriveChoice choice;
-    std::set<std::string> chosen;
+    std::erase_if(candidates, [&](const RedriveCandidate& each) { return redriven_job_runs.contains(each.job_run); });
+    std::ranges::sort(candidates, {}, [](const RedriveCandidate& each) {
+        return std::tuple(each.job_run, each.failed_at, each.place);
+    });
+    std::vector<RedriveCandidate> firsts;
     for (const RedriveCandidate& each : candidates) {
-        if (redriven_job_runs.contains(each.job_run)) continue;
-        if (!chosen.contains(each.job_run)) {
-            if (limit && choice.jobs >= *limit) continue;
-            chosen.insert(each.job_run);
-            ++choice.jobs;
-        }
-        choice.letters.insert(each.place);
+        if (firsts.empty() || firsts.back().job_run != each.job_run) firsts.push_back(each);
+    }
+    if (limit && static_cast<std::int64_t>(firsts.size()) > *limit) {
+        std::ranges::sort(firsts, {},
+                          [](const RedriveCandidate& each) { return std::pair(each.failed_at, each.place); });
+        firsts.resize(static_cast<std::size_t>(*limit));
+    }
+    RedriveChoice choice;
+    for (const RedriveCandidate& each : firsts) choice.letters.push_back(each.place);
+    std::ranges::sort(choice.letters);
+    for (std::size_t i = 1; i < candidates.size(); ++i) {
+        const RedriveCandidate& each = candidates[i];
+        if (candidates[i - 1].job_run == each.job_run) choice.others[each.job_run].push_back(each.place);
     }
     return choice;
 }
+
+bool RedriveChoice::takes(LetterPlace place) const { return std::ranges::binary_search(letters, place); }
 
 std::optional<double> parse_rate(std::string_view text) {
     double per = 1;
@@ -89,4 +103,4 @@ std::optional<double> parse_rate(std::string_view text) {
     return number / per;
 }
 
-}  // namespace drover::cli
+}  // namespace drover::letters

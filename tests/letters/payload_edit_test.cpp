@@ -1,9 +1,9 @@
-#include "cli/payload_edit.h"
+#include "src/letters/payload_edit.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace drover::cli {
+namespace drover::letters {
 namespace {
 
 using testing::HasSubstr;
@@ -55,4 +55,4 @@ TEST(PayloadEdit, what_is_no_patch_names_the_operation_and_the_fault) {
 }
 
 }  // namespace
-}  // namespace drover::cli
+}  // namespace drover::letters

@@ -1,4 +1,4 @@
-#include "cli/dead_letter.h"
+#include "src/letters/dead_letter.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,7 +7,7 @@
 
 #include "src/jobqueue/units.h"
 
-namespace drover::cli {
+namespace drover::letters {
 namespace {
 
 using nlohmann::json;
@@ -56,6 +56,8 @@ DeadLetter read_dead_letter(const LetterRecord& record) {
     if (job.original)
         letter.origin = LetterOrigin{std::string(job.original->topic), job.original->partition, job.original->offset,
                                      job.original->timestamp};
+    letter.submitted_at = job.submitted_at;
+    if (!letter.submitted_at && letter.origin) letter.submitted_at = letter.origin->timestamp;
     for (const FieldView& field : record.fields) {  // of a repeated name the last counts
         if (field.name == header::error_class)
             letter.error_class = field.value;
@@ -65,6 +67,8 @@ DeadLetter read_dead_letter(const LetterRecord& record) {
             letter.status = field.value;
         else if (field.name == header::error_response)
             letter.response = field.value;
+        else if (field.name == header::labels)
+            letter.labels = field.value;
         else if (field.name == header::dlq_group)
             letter.group = field.value;
         else if (field.name == header::payload_left_out)
@@ -85,4 +89,4 @@ std::optional<Time> parse_moment(std::string_view text, Time now) {
     return parse_rfc3339(text);
 }
 
-}  // namespace drover::cli
+}  // namespace drover::letters

@@ -1,8 +1,6 @@
-#include "cli/control_log.h"
+#include "src/letters/control_log.h"
 
-#include "cli/figures.h"
-
-namespace drover::cli {
+namespace drover::letters {
 
 void ControlLog::add(std::optional<std::string_view> key, std::optional<std::string_view> value, Time now) {
     const auto record = jobqueue::parse_control(key, value);
@@ -28,9 +26,9 @@ const RedrivenMark* ControlLog::redriven(LetterPlace place) const {
 
 std::string ControlLog::complaint() const {
     if (unreadable_ == 0) return "";
-    const std::string count = with_thousands(static_cast<std::int64_t>(unreadable_));
+    const std::string count = std::to_string(unreadable_);
     return count + (unreadable_ == 1 ? " record" : " records") + " of the control topic cannot be read and " +
            (unreadable_ == 1 ? "does" : "do") + " not count. The first: " + first_problem_;
 }
 
-}  // namespace drover::cli
+}  // namespace drover::letters

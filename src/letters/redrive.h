@@ -1,7 +1,9 @@
-// What a redrive makes of each dead letter, and which ones it takes. Pure. Room: cli.
+// What a redrive makes of each dead letter, and which ones it takes. Pure. Room: letters.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -9,12 +11,12 @@
 #include <variant>
 #include <vector>
 
-#include "cli/dead_letter.h"
-#include "cli/payload_edit.h"
+#include "src/letters/dead_letter.h"
+#include "src/letters/payload_edit.h"
 #include "src/base/field.h"
 #include "src/jobqueue/resource.h"
 
-namespace drover::cli {
+namespace drover::letters {
 
 struct RedriveRequest {
     DeadLetterFilter filter;
@@ -42,23 +44,29 @@ using RedriveDecision = std::variant<RedrivenJob, NotRedriven, Refused>;
 RedriveDecision decide_redrive(const LetterRecord& record, const DeadLetter& letter, const RedriveRequest& request,
                                const RedrivenMark* mark, Time now);
 
-// The same for letters of one run of one job: a sidecar's crash may have left several.
-std::string job_run_of(const DeadLetter& letter);
+// The same for letters of one run of one job, of which a sidecar's crash may have left several; a digest, since there
+// may be millions.
+using JobRun = std::array<std::uint64_t, 2>;
+JobRun job_run_of(const DeadLetter& letter);
 
 struct RedriveCandidate {
     LetterPlace place;
-    std::string job_run;
+    JobRun job_run{};
     Time failed_at{};
 };
 struct RedriveChoice {
-    std::set<LetterPlace> letters;
-    std::int64_t jobs = 0;  // fewer than letters where several stand for one
+    std::vector<LetterPlace> letters;  // one for each job, in order
+    // Where several stand for one job, the others: they are marked with the one that is taken.
+    std::map<JobRun, std::vector<LetterPlace>> others;
+
+    bool takes(LetterPlace place) const;
+    std::int64_t jobs() const { return static_cast<std::int64_t>(letters.size()); }
 };
 // The jobs that failed first, at most `limit` of them; without those of which another letter was redriven before.
-RedriveChoice choose(std::vector<RedriveCandidate> candidates, const std::set<std::string>& redriven_job_runs,
+RedriveChoice choose(std::vector<RedriveCandidate> candidates, const std::set<JobRun>& redriven_job_runs,
                      std::optional<std::int64_t> limit);
 
 // "50/s", "10/m", "1/h", "50": per second. Nothing for all else, and for what is not above 0.
 std::optional<double> parse_rate(std::string_view text);
 
-}  // namespace drover::cli
+}  // namespace drover::letters

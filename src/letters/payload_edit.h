@@ -1,4 +1,4 @@
-// A change to JSON payloads: an RFC 6902 patch. Room: cli.
+// A change to JSON payloads: an RFC 6902 patch. Room: letters.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 
 #include "src/base/result.h"
 
-namespace drover::cli {
+namespace drover::letters {
 
 class PayloadEdit {
 public:
@@ -25,4 +25,4 @@ private:
     std::shared_ptr<const nlohmann::ordered_json> patch_;
 };
 
-}  // namespace drover::cli
+}  // namespace drover::letters

@@ -1,4 +1,4 @@
-#include "cli/payload_edit.h"
+#include "src/letters/payload_edit.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace drover::cli {
+namespace drover::letters {
 namespace {
 
 using nlohmann::ordered_json;
@@ -116,4 +116,4 @@ Result<std::string> PayloadEdit::apply(std::string_view payload) const {
     }
 }
 
-}  // namespace drover::cli
+}  // namespace drover::letters
