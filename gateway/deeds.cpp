@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gateway/core/deed_records.h"
 #include "src/jobqueue/control.h"
 #include "src/jobqueue/json_text.h"
-#include "src/jobqueue/lifecycle_event.h"
 
 namespace drover::gateway {
 namespace {
@@ -60,15 +60,13 @@ void cancel_job(GatewayState& state, const SharedCall& call, const Job& job) {
                                            call->answer(202, {{"id", id}, {"state", "cancelling"}});
                                        });
     }
-    const jobqueue::control::Cancel cancel{.job_id = job.key.id,
-                                           .by = call->who.name,
-                                           .reason = *reason,
-                                           .at = call->now,
-                                           .expires_at = call->now + jobqueue::cancel_lasts};
-    state.submitter->submit(control_record(queue->topics.control, cancel), [call, id = job.key.id](auto accepted) {
-        if (!accepted) return call->refuse(accepted.error());
-        call->answer(202, {{"id", id}, {"state", "cancelling"}});
-    });
+    jobqueue::ControlMessage cancel = cancel_record(job.key.id, call->who.name, *reason, call->now);
+    state.submitter->submit(
+        {.topic = queue->topics.control, .key = std::move(cancel.key), .value = std::move(cancel.value), .headers = {}},
+        [call, id = job.key.id](auto accepted) {
+            if (!accepted) return call->refuse(accepted.error());
+            call->answer(202, {{"id", id}, {"state", "cancelling"}});
+        });
 }
 
 void delete_job(GatewayState& state, const SharedCall& call, const Job& job) {
@@ -76,22 +74,14 @@ void delete_job(GatewayState& state, const SharedCall& call, const Job& job) {
         return call->refuse({.code = Error::Code::conflict,
                              .message = "the job is " + std::string(state_name(job.state)) + ": cancel it first"});
     }
-    jobqueue::LifecycleEvent event;
-    event.queue = job.key.queue;
-    event.job_id = job.key.id;
-    event.type = job.type;
-    event.state = jobqueue::JobEvent::removed;
-    event.run = job.run;
-    event.attempt = job.attempt;
-    event.at = call->now;
-    std::string value;
-    jobqueue::write_lifecycle_event(event, 0, value);
-    state.submitter->submit(
-        {.topic = std::string(jobqueue::events_topic), .key = job.key.id, .value = std::move(value), .headers = {}},
-        [call](auto accepted) {
-            if (!accepted) return call->refuse(accepted.error());
-            call->reply({204, {}, {}, {}});
-        });
+    state.submitter->submit({.topic = std::string(jobqueue::events_topic),
+                             .key = job.key.id,
+                             .value = removal_event(job, call->now),
+                             .headers = {}},
+                            [call](auto accepted) {
+                                if (!accepted) return call->refuse(accepted.error());
+                                call->reply({204, {}, {}, {}});
+                            });
 }
 
 void pause_queue(GatewayState& state, const SharedCall& call, bool pause) {

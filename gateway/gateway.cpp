@@ -302,6 +302,7 @@ private:
     // --- what there is
 
     void read_topics() {
+        state_.bulk = std::make_unique<BulkDesk>(state_, JobViewSettings{.where = database_of(state_.settings)});
         auto log = GatewayLog::open(state_.io, state_.settings.kafka, *this);
         if (!log) return log::error("drover.gateway cannot be read", {{"error", log.error().message}});
         log_ = std::move(*log);
@@ -322,6 +323,7 @@ private:
             return;
         }
         if (key.starts_with(audit_prefix)) return hear_audit(key, value);
+        if (key.starts_with("bulk")) return state_.bulk->hear(key, value);
         if (key.starts_with(key_record_prefix)) {
             if (const Result<void> applied = state_.keys.apply(key, value); !applied) {
                 log::warn("the record of a submit's key cannot be understood", {{"error", applied.error().message}});
@@ -357,6 +359,9 @@ private:
             drop_record(std::string(audit_prefix) + id);
         }
         for (std::string& key : state_.keys.take_expired(state_.now())) drop_record(std::move(key));
+        if (caught_up) {
+            for (std::string& key : state_.bulk->look()) drop_record(std::move(key));
+        }
         if (!std::exchange(queues_changed_, false)) return;
         std::vector<std::shared_ptr<const KnownQueue>> queues;
         for (const auto& [name, queue] : state_.queues.all()) queues.push_back(queue);

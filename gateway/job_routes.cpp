@@ -7,6 +7,7 @@
 
 #include "gateway/core/job_json.h"
 #include "gateway/deeds.h"
+#include "gateway/job_lookup.h"
 #include "gateway/routes.h"
 #include "src/base/base64.h"
 #include "src/jobqueue/job.h"
@@ -25,13 +26,6 @@ constexpr auto longest_wait = 60s;
 constexpr auto on_its_way = 5s;
 constexpr auto keep_alive = 15s;
 
-Error unknown(const std::string& id) {
-    return {.code = Error::Code::not_found,
-            .message = "there is no job " + id +
-                       ", or it ended longer ago than its queue keeps jobs (spec.retention), or its queue tells no "
-                       "events (spec.events)"};
-}
-
 // When a UUIDv7 was made.
 std::optional<Time> made_at(const std::string& id) {
     if (id.size() != 36 || id[14] != '7') return std::nullopt;
@@ -47,19 +41,6 @@ std::optional<Time> made_at(const std::string& id) {
 bool is_fresh(const std::string& id, Time now) {
     const std::optional<Time> made = made_at(id);
     return made && *made > now - on_its_way && *made < now + on_its_way;
-}
-
-// The one that the caller may see; of several the one that changed last. Nothing: there is none.
-Detail visible(const GatewayState& state, const Call& call, const std::vector<JobDetail>& found) {
-    const JobDetail* newest = nullptr;
-    for (const JobDetail& each : found) {
-        if (!call.may(Role::view, each.job.key.queue)) continue;
-        if (newest == nullptr || each.job.updated_at > newest->job.updated_at) newest = &each;
-    }
-    if (newest != nullptr) return *newest;
-    const Job* recent = state.recent.find(call.part("id"), call.now);
-    if (recent != nullptr && call.may(Role::view, recent->key.queue)) return JobDetail{*recent, {}};
-    return std::nullopt;
 }
 
 ordered_json answer_of(const GatewayState& state, const JobDetail& detail) {
@@ -102,7 +83,7 @@ private:
             call_->refuse(found.error());
             return end();
         }
-        last_ = visible(state_, *call_, *found);
+        last_ = visible_job(state_, *call_, *found);
         const bool enough = last_ && (!wait_for_end_ || is_finished(last_->job.state));
         if (enough || over_) answer();
     }
@@ -116,7 +97,7 @@ private:
         if (last_)
             call_->answer(200, answer_of(state_, *last_));
         else
-            call_->refuse(unknown(call_->part("id")));
+            call_->refuse(unknown_job(call_->part("id")));
         end();
     }
 
@@ -158,7 +139,7 @@ public:
 private:
     void on_found(const JobFollower::Found& found) {
         if (!found || !body_) return;  // the next change asks again
-        const Detail detail = visible(state_, *call_, *found);
+        const Detail detail = visible_job(state_, *call_, *found);
         if (!detail) return;
         std::string data = to_text(answer_of(state_, *detail));
         if (data != last_ && !body_->write("event: state\ndata: " + data + "\n\n")) return end();
@@ -192,26 +173,6 @@ private:
     std::shared_ptr<JobFollower> follower_;
     std::string last_;
 };
-
-// Calls `then` with the job, or refuses: there is none that the caller may see.
-void with_job(GatewayState& state, const SharedCall& call, std::function<void(JobDetail)> then) {
-    state.view->ask([id = call->part("id")](JobView& view) { return view.jobs(id); },
-                    [&state, call, then = std::move(then)](const JobFollower::Found& found) {
-                        if (!found) return call->refuse(found.error());
-                        Detail detail = visible(state, *call, *found);
-                        if (!detail) return call->refuse(unknown(call->part("id")));
-                        then(std::move(*detail));
-                    });
-}
-
-// The call is about this queue from now on.
-bool allowed(const GatewayState& state, const SharedCall& call, Role role, const std::string& queue) {
-    call->queue = state.queues.find(queue);
-    if (call->may(role, queue)) return true;
-    call->refuse({.code = Error::Code::unauthorized,
-                  .message = "this token may not " + std::string(role_name(role)) + " " + queue});
-    return false;
-}
 
 // A list of what the view has beside a job.
 template <class Entry>

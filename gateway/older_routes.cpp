@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gateway/bulk_deeds.h"
 #include "gateway/core/job_json.h"
 #include "gateway/core/older_json.h"
 #include "gateway/deeds.h"
@@ -188,6 +189,14 @@ void ai_status(const GatewayState& state, const SharedCall& call) {
     call->answer(200, worker_status(seen, call->now));
 }
 
+void clean(GatewayState& state, const SharedCall& call) {
+    Result<BulkOrder> order = parse_bull_clean_order(call->queue->name, call->request.body, call->now);
+    if (!order) return call->refuse(order.error());
+    begin_bulk(state, call, std::move(*order), [call](const BulkOperation& operation) {
+        call->answer(200, {{"success", true}, {"operation", operation.id}});
+    });
+}
+
 void check(GatewayState& state, const SharedCall& call) {
     state.view->ask([id = call->part("id")](JobView& view) { return view.jobs(id); },
                     [&state, call](const Result<std::vector<JobDetail>>& found) {
@@ -231,6 +240,18 @@ void add_older_routes(Routes& routes, GatewayState& state) {
                {Role::operate, [&state](const SharedCall& call) { pause_queue(state, call, true); }});
     routes.add("POST", "/queues/{queue}/resume",
                {Role::operate, [&state](const SharedCall& call) { pause_queue(state, call, false); }});
+    routes.add("POST", "/queues/{queue}/jobs/{id}/retry",
+               {Role::operate, [&state](const SharedCall& call) {
+                    with_job(state, call,
+                             [&state, call](const JobDetail& detail) { retry_job(state, call, detail.job); });
+                }});
+    routes.add("DELETE", "/queues/{queue}/empty", {Role::admin, [&state](const SharedCall& call) {
+                                                       drop_waiting(state, call, "", [call](std::int64_t dropped) {
+                                                           call->answer(200, {{"success", true}, {"dropped", dropped}});
+                                                       });
+                                                   }});
+    routes.add("POST", "/queues/{queue}/clean",
+               {Role::admin, [&state](const SharedCall& call) { clean(state, call); }});
     routes.add("GET", "/api/queue-status",
                {Role::view, [&state](const SharedCall& call) { queue_status(state, call); }});
     routes.add("GET", "/api/ai-status", {Role::view, [&state](const SharedCall& call) { ai_status(state, call); }});

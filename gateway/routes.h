@@ -11,6 +11,7 @@ void add_job_routes(Routes& routes, GatewayState& state);        // /v1/jobs/{id
 void add_queue_routes(Routes& routes, GatewayState& state);      // /v1/queues
 void add_watch_routes(Routes& routes, GatewayState& state);      // lag, workers, all queues as they change
 void add_schedule_routes(Routes& routes, GatewayState& state);   // /v1/queues/{queue}/schedules
+void add_bulk_routes(Routes& routes, GatewayState& state);       // many jobs at once, and failed ones again
 void add_older_routes(Routes& routes, GatewayState& state);      // what front ends of older systems ask for
 void add_operation_routes(Routes& routes, GatewayState& state);  // health, metrics, the OpenAPI document
 
@@ -20,6 +21,7 @@ inline void add_all_routes(Routes& routes, GatewayState& state) {
     add_queue_routes(routes, state);
     add_watch_routes(routes, state);
     add_schedule_routes(routes, state);
+    add_bulk_routes(routes, state);
     add_older_routes(routes, state);
     add_operation_routes(routes, state);
 }

@@ -12,6 +12,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "gateway/bulk_desk.h"
 #include "gateway/core/access.h"
 #include "gateway/core/audit.h"
 #include "gateway/core/job.h"
@@ -79,6 +80,7 @@ struct GatewayState {
     ScheduleBook schedules;
     std::unique_ptr<Scheduler> scheduler;  // null until its topics are there
     SchedulerStatus scheduler_status;
+    std::unique_ptr<BulkDesk> bulk;  // the same
 
     std::mt19937_64 random{std::random_device{}()};
 };

@@ -824,6 +824,7 @@ private:
         const std::optional<Time> time = now();
         if (member_ && here >= trouble_until_) trouble_.clear();
         status.trouble = trouble_;
+        status.partition_count = partitions_;
         status.ready = joined_ && gateway_log_ && gateway_log_->caught_up();
         for (const auto& [partition, owned] : owned_) {
             if (owned->is_live) {

@@ -48,7 +48,8 @@ struct SchedulerOptions {
 // How it stands; for health, metrics and counts.
 struct SchedulerStatus {
     bool ready = false;           // owns what the group gave it, and has read it
-    std::vector<int> partitions;  // that it owns and has read
+    std::vector<int> partitions;  // that it owns and has read …
+    int partition_count = 0;      // … of so many
     std::string trouble;          // what keeps it from going on; "": nothing
     // Of the partitions that it owns: with several gateways, a queue's number is the sum over them.
     std::map<std::string, std::int64_t> waiting;
