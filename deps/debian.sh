@@ -29,7 +29,7 @@ declare -A installed=()
 while read -r status name; do
   [[ $status == installed ]] && installed[$name]=1
 done < <(dpkg-query --show --showformat '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null)
-declare -A program_of=([nodejs]=node [python3]=python3 [maven]=mvn [openjdk-17-jre-headless]=java)
+declare -A program_of=([nodejs]=node [npm]=npm [python3]=python3 [maven]=mvn [openjdk-17-jre-headless]=java)
 for package in "${wanted[@]}"; do
   [[ -n ${installed[$package]:-} ]] && continue
   program=${program_of[$package]:-}

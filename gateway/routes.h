@@ -14,6 +14,8 @@ void add_schedule_routes(Routes& routes, GatewayState& state);   // /v1/queues/{
 void add_bulk_routes(Routes& routes, GatewayState& state);       // many jobs at once, and failed ones again
 void add_older_routes(Routes& routes, GatewayState& state);      // what front ends of older systems ask for
 void add_operation_routes(Routes& routes, GatewayState& state);  // health, metrics, the OpenAPI document
+void add_page_routes(Routes& routes);                            // the dashboard's files
+bool is_page(std::string_view pattern);                          // one of them, which need no token
 
 inline void add_all_routes(Routes& routes, GatewayState& state) {
     add_submit_routes(routes, state);
@@ -24,6 +26,7 @@ inline void add_all_routes(Routes& routes, GatewayState& state) {
     add_bulk_routes(routes, state);
     add_older_routes(routes, state);
     add_operation_routes(routes, state);
+    add_page_routes(routes);
 }
 
 }  // namespace drover::gateway

@@ -1,0 +1,23 @@
+// A queue's failed jobs by their error.
+
+import { groupByError } from '../core/groups';
+import type { ErrorGroup, Job } from '../core/types';
+import { get, isMissing, queuePath, search } from './client';
+
+export interface Groups {
+  groups: ErrorGroup[];
+  /** The groups are of the newest jobs only, as many as this. */
+  ofNewest?: number;
+}
+
+const LOOK_AT = 1000;
+
+export async function errorGroups(queue: string, window: string, signal?: AbortSignal): Promise<Groups> {
+  try {
+    return await get<Groups>(queuePath(queue, `/errors${search({ window })}`), signal);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  const page = await get<{ jobs: Job[]; cursor?: string }>(queuePath(queue, `/jobs${search({ state: 'failed', limit: LOOK_AT })}`), signal);
+  return { groups: groupByError(page.jobs), ...(page.cursor !== undefined ? { ofNewest: page.jobs.length } : {}) };
+}

@@ -1,0 +1,103 @@
+// All queues, as the gateway streams them; where it cannot, asked every two seconds.
+
+import { effect, signal } from '@preact/signals';
+import { ApiError, get, isMissing, needsToken, readEvents, token } from '../api/client';
+import { judge, type Judged } from '../core/trouble';
+import type { Queues } from '../core/types';
+import { now } from './clock';
+import { paused } from './paused';
+
+export type Link = 'connecting' | 'live' | 'broken';
+
+export const queues = signal<Queues | undefined>(undefined);
+export const judged = signal<Judged[]>([]);
+export const link = signal<Link>('connecting');
+export const linkError = signal<ApiError | undefined>(undefined);
+
+const POLL = 2000;
+const SAMPLE = 2000;
+const MOST_SAMPLES = 90;
+const RETRY = [500, 1000, 2000, 5000];
+
+/** Lag of late by queue, for the small charts; the newest last. */
+export const recentLag = new Map<string, { at: number; lag: number }[]>();
+let sampledAt = 0;
+
+function take(snapshot: Queues): void {
+  now.value = Date.now();
+  const sample = now.value - sampledAt >= SAMPLE;
+  if (sample) sampledAt = now.value;
+  for (const queue of snapshot.queues) {
+    if (!sample && recentLag.has(queue.name)) continue;
+    const samples = recentLag.get(queue.name) ?? [];
+    samples.push({ at: now.value, lag: queue.lag ?? queue.counts.waiting ?? 0 });
+    if (samples.length > MOST_SAMPLES) samples.shift();
+    recentLag.set(queue.name, samples);
+  }
+  judged.value = judge(snapshot.queues, now.value);
+  queues.value = snapshot;
+  link.value = 'live';
+  linkError.value = undefined;
+}
+
+export function queueOf(name: string): Judged | undefined {
+  return judged.value.find((each) => each.queue.name === name || each.queue.name === `default.${name}`);
+}
+
+const pause = (ms: number, signal: AbortSignal) =>
+  new Promise<void>((done) => {
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      done();
+    });
+  });
+
+async function follow(signal: AbortSignal): Promise<void> {
+  let streams = true;
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      if (streams) {
+        await readEvents(
+          '/v1/events',
+          (event) => {
+            if (signal.aborted || event.event !== 'queues') return;
+            failures = 0;
+            take(JSON.parse(event.data) as Queues);
+          },
+          signal,
+        );
+        await pause(RETRY[0] ?? 0, signal); // it ended: the gateway stops, or somebody between us had enough
+      } else {
+        take(await get<Queues>('/v1/queues', signal));
+        failures = 0;
+        await pause(POLL, signal);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (streams && isMissing(error)) {
+        streams = false;
+        continue;
+      }
+      link.value = 'broken';
+      linkError.value = error instanceof ApiError ? error : new ApiError(0, 'No answer', 'The connection to the gateway was cut.');
+      if (needsToken.value) return; // another token begins anew
+      await pause(RETRY[Math.min(failures++, RETRY.length - 1)] ?? 0, signal);
+    }
+  }
+}
+
+const hidden = signal(document.hidden);
+document.addEventListener('visibilitychange', () => (hidden.value = document.hidden));
+
+/** For the life of the page. */
+export function followQueues(): void {
+  effect(() => {
+    if (paused.value || hidden.value || needsToken.value) return undefined;
+    void token.value; // another token may see other queues
+    const abort = new AbortController();
+    void follow(abort.signal);
+    return () => abort.abort();
+  });
+}
