@@ -60,7 +60,7 @@ export interface LogEntry {
   run: number;
   attempt: number;
   level?: string;
-  lines: string[];
+  lines: string; // with line ends between the lines
   linesLeftOut?: number;
 }
 

@@ -426,10 +426,10 @@ function Logs({ logs }: { logs: readonly LogEntry[] }) {
   return (
     <pre class="code logs" tabIndex={0} aria-label="Log lines">
       {logs.map((entry) =>
-        entry.lines.map((line, i) => (
+        entry.lines.split('\n').map((line, i, lines) => (
           <div key={`${entry.at} ${i}`} class={entry.level === 'error' ? 'bad' : entry.level === 'warn' ? 'warn' : ''}>
             <span class="muted">{clock(entry.at, now.value)}</span> {line}
-            {i === entry.lines.length - 1 && entry.linesLeftOut ? <span class="muted"> … {entry.linesLeftOut} lines were left out</span> : null}
+            {i === lines.length - 1 && entry.linesLeftOut ? <span class="muted"> … {entry.linesLeftOut} lines were left out</span> : null}
           </div>
         )),
       )}

@@ -104,7 +104,7 @@ function optionsOf(element: HTMLElement, lines: Ref<Line[]>, marks: Ref<readonly
       ...(right ? { right: { range: (_: uPlot, __: number, max: number): uPlot.Range.MinMax => [0, Math.max(Math.ceil(max * 1.25), 4)] } } : {}),
     },
     axes: [
-      { ...axis, space: 70, values: (_, splits) => splits.map((at) => clock(at * 1000, at * 1000).slice(0, 5)) },
+      { ...axis, space: 70, size: 26, values: (_, splits) => splits.map((at) => clock(at * 1000, at * 1000).slice(0, 5)) },
       { ...axis, size: 46, values: whole },
       ...(right ? [{ ...axis, scale: 'right', side: 1 as const, size: 34, grid: { show: false }, values: whole }] : []),
     ],

@@ -49,7 +49,7 @@ export function JobList({ queue }: { queue: Queue }) {
   };
   const acts = may('operate', queue.name);
   return (
-    <>
+    <section class="panel" aria-label={`Jobs of ${queue.name}`}>
       <Filters queue={queue} />
       {acts && <BulkBar queue={queue.name} filter={filter} rows={rows} selected={selected} clear={() => setSelected(new Set())} />}
       {feed.error.value && rows.length === 0 ? (
@@ -86,7 +86,7 @@ export function JobList({ queue }: { queue: Queue }) {
               <Head>State</Head>
               <Head>Job</Head>
               <Head>Type</Head>
-              <Head>What is known</Head>
+              <Head>Detail</Head>
               <Head kind="number">Tries</Head>
               <Head kind="number">Submitted</Head>
               <Head kind="number">Took</Head>
@@ -113,7 +113,7 @@ export function JobList({ queue }: { queue: Queue }) {
           </button>
         </Empty>
       )}
-    </>
+    </section>
   );
 }
 

@@ -55,9 +55,13 @@ export function WorkerList({ queue, scale, titled }: { queue: string; scale?: Sc
         </p>
       )}
       {workers.length === 0 ? (
-        <Empty title={titled ? `${queue}: nobody at work` : 'Nobody at work'}>
-          {guessed ? 'Workers without a job in hand are not shown by this gateway.' : 'Workers come with jobs: how many is in spec.scaling.'}
-        </Empty>
+        titled ? (
+          <p class="muted">{guessed ? 'None has a job in hand.' : 'Nobody at work.'}</p>
+        ) : (
+          <Empty title={guessed ? 'None has a job in hand' : 'Nobody at work'}>
+            {guessed ? 'This gateway only knows the workers that have one.' : 'Workers come with jobs: how many is in spec.scaling.'}
+          </Empty>
+        )
       ) : (
         <div class="workers">
           {workers.map((worker) => (
