@@ -57,7 +57,7 @@ export function AuditPage() {
             <input type="search" aria-label="Filter entries" placeholder="Filter: who, queue, reason" value={find} onInput={(event) => setFind(event.currentTarget.value)} />
           </header>
           <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of entries">
-            <table class="plain-table">
+            <table class="plain-table cards">
               <thead>
                 <tr>
                   <th scope="col">When</th>

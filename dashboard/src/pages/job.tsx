@@ -1,7 +1,7 @@
 // One job: where it stands, what happened to it, what it was given and what it gave back.
 import { useSignal, useSignalEffect } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, ask, get, isMissing, jobPath, needsToken, readEvents, send, token } from '../api/client';
 import { attemptsOf, type Attempt } from '../core/attempts';
 import { bytes, clock, duration, pretty, shortQueue, since } from '../core/format';
@@ -416,6 +416,12 @@ function ResultView({ job }: { job: Job }) {
 }
 
 function Logs({ logs }: { logs: readonly LogEntry[] }) {
+  const box = useRef<HTMLPreElement>(null);
+  const atEnd = useRef(true);
+  useLayoutEffect(() => {
+    // Follows what comes, unless somebody has scrolled up to read.
+    if (box.current && atEnd.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [logs]);
   if (logs.length === 0) {
     return (
       <p class="muted">
@@ -424,7 +430,16 @@ function Logs({ logs }: { logs: readonly LogEntry[] }) {
     );
   }
   return (
-    <pre class="code logs" tabIndex={0} aria-label="Log lines">
+    <pre
+      ref={box}
+      class="code logs"
+      tabIndex={0}
+      aria-label="Log lines"
+      onScroll={(event) => {
+        const { scrollTop, clientHeight, scrollHeight } = event.currentTarget;
+        atEnd.current = scrollTop + clientHeight > scrollHeight - 30;
+      }}
+    >
       {logs.map((entry) =>
         entry.lines.split('\n').map((line, i, lines) => (
           <div key={`${entry.at} ${i}`} class={entry.level === 'error' ? 'bad' : entry.level === 'warn' ? 'warn' : ''}>

@@ -11,6 +11,7 @@ import { JobFeed } from '../live/job_feed';
 import { paused } from '../live/paused';
 import { route, setQuery } from '../live/router';
 import { may } from '../live/session';
+import { isNarrow } from '../live/theme';
 import { Ago, ProgressBar, StateBadge } from './bits';
 import { askBulk, type BulkAction } from './bulk';
 import { Cell, Head, Rows } from './rows';
@@ -324,5 +325,5 @@ function Known({ job }: { job: Job }) {
     );
   }
   if (job.pod && job.state === 'active') return <span class="muted">on {job.pod}</span>;
-  return <span class="muted">{typeof job.result === 'string' ? job.result : ''}</span>;
+  return <span class="muted">{isNarrow.value ? (job.type ?? '') : ''}</span>;
 }

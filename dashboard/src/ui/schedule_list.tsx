@@ -34,7 +34,7 @@ export function ScheduleList({ queue, titled }: { queue: string; titled?: boolea
         <Empty title="No schedules">A schedule submits a job of this queue again and again, as its cron expression says.</Empty>
       ) : (
         <div class="table-scroll" tabIndex={0} role="region" aria-label={`Table of schedules of ${queue}`}>
-          <table class="plain-table">
+          <table class="plain-table cards">
             <thead>
               <tr>
                 <th scope="col">Name</th>
@@ -76,7 +76,7 @@ function Row({ schedule, queue, changes, again }: { schedule: Schedule; queue: s
         <code>{schedule.cron}</code>
         <div class="muted small">{schedule.timeZone ?? 'UTC'}</div>
       </td>
-      <td>
+      <td data-label={schedule.paused ? undefined : 'Next'}>
         {schedule.paused ? (
           <span class="badge state-paused">paused</span>
         ) : next ? (
@@ -90,7 +90,7 @@ function Row({ schedule, queue, changes, again }: { schedule: Schedule; queue: s
           <span class="muted">never</span>
         )}
       </td>
-      <td>
+      <td data-label="Last">
         {schedule.lastRun ? (
           <>
             <Ago at={schedule.lastRun.at ?? schedule.lastRun.planned} />
@@ -104,7 +104,7 @@ function Row({ schedule, queue, changes, again }: { schedule: Schedule; queue: s
           <span class="muted">not yet</span>
         )}
       </td>
-      <td class="number">{count(schedule.runs ?? 0)}</td>
+      <td class="number" data-label="Runs">{count(schedule.runs ?? 0)}</td>
       {changes && (
         <td class="actions">
           <button type="button" onClick={() => void attempt(schedule.paused ? `${schedule.name} goes on` : `${schedule.name} is paused`, () => send('PUT', path, { ...bodyOf(schedule), paused: !schedule.paused })).then(again)}>

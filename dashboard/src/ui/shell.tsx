@@ -1,6 +1,7 @@
 // What is around every page: where one can go, whether it is live, who one is.
 import { computed } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { setToken, token } from '../api/client';
 import { clock, short } from '../core/format';
 import { href, type Page } from '../core/route';
@@ -26,6 +27,8 @@ const PLACES: { page: Page & { page: 'overview' | 'dead' | 'schedules' | 'worker
 ];
 
 export function Shell({ children }: { children: ComponentChildren }) {
+  const page = route.value.page;
+  useEffect(() => document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [page]);
   return (
     <div class="shell">
       <a class="skip" href="#main" onClick={(event) => {
