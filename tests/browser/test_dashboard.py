@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tests" / "gateway"))
 
 from embedded_broker import EmbeddedBroker  # noqa: E402
 from processes import wait_until  # noqa: E402
-from test_access import Gateway  # noqa: E402
+from gateway_process import Gateway  # noqa: E402
 
 TOKENS = """
 tokens:

@@ -13,7 +13,7 @@ from stack import ROOT  # noqa: E402
 sys.path[:0] = [str(ROOT / "tests" / place) for place in ("gateway", "platform", "run")]
 
 from embedded_broker import EmbeddedBroker  # noqa: E402
-from test_access import Gateway  # noqa: E402
+from gateway_process import Gateway  # noqa: E402
 
 FILES = {"/": "text/html; charset=utf-8", "/assets/app.js": "text/javascript; charset=utf-8",
          "/assets/style.css": "text/css; charset=utf-8", "/favicon.svg": "image/svg+xml",
