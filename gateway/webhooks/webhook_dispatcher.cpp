@@ -14,6 +14,7 @@
 #include <boost/asio/post.hpp>
 
 #include "gateway/webhooks/webhook_senders.h"
+#include "src/jobqueue/job.h"
 #include "src/jobqueue/lifecycle_event.h"
 #include "src/jobqueue/resource.h"
 #include "src/kafka/admin.h"
