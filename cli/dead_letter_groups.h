@@ -25,10 +25,6 @@ struct DeadLetterGroup {
     std::int64_t open() const { return count - redriven; }
 };
 
-// What a message has in common with others of its kind: "…" stands for what is in quotes, # for a word with a digit, @
-// or / in it. At most 256 bytes, one line.
-std::string message_shape(std::string_view message);
-
 class DeadLetterGroups {
 public:
     void add(const letters::DeadLetter& letter, bool redriven);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gateway/core/error_groups.h"
 #include "gateway/core/job_json.h"
 #include "gateway/queue_json.h"
 #include "gateway/queue_stream.h"
@@ -18,6 +19,9 @@ using nlohmann::ordered_json;
 constexpr std::size_t most_points = 360;
 constexpr int most_active_jobs = 1000;  // that are looked at for who works on what
 constexpr std::size_t jobs_shown = 20;  // of a pod
+constexpr int jobs_at_once = 1000;
+constexpr std::int64_t most_failed_jobs = 20'000;  // the newest, that are grouped
+constexpr Duration longest_errors = std::chrono::hours(30 * 24);
 
 void show_lag(const GatewayState& state, const SharedCall& call) {
     Duration window = std::chrono::hours(1);
@@ -73,6 +77,55 @@ void show_workers(GatewayState& state, const SharedCall& call) {
                     });
 }
 
+struct FailedJobs {
+    ErrorGroups groups;
+    std::int64_t count = 0;
+    bool more = false;
+};
+
+Result<FailedJobs> failed_since(JobView& view, const std::string& queue, Time since) {
+    JobFilter filter;
+    filter.queue = queue;
+    filter.states = {JobState::failed};
+    FailedJobs failed;
+    std::string cursor;
+    do {
+        const Result<JobPage> page = view.list(filter, cursor, jobs_at_once);
+        if (!page) return tl::unexpected(page.error());
+        for (const Job& job : page->jobs) {
+            if (job.finished_at.value_or(job.since) < since) continue;
+            failed.groups.add(job);
+            ++failed.count;
+        }
+        cursor = page->cursor;
+    } while (!cursor.empty() && failed.count < most_failed_jobs);
+    failed.more = !cursor.empty();
+    return failed;
+}
+
+void show_errors(GatewayState& state, const SharedCall& call) {
+    Duration window = longest_errors;
+    if (call->query.has("window")) {
+        const auto parsed = jobqueue::parse_duration(call->query.get("window"));
+        if (!parsed || *parsed < std::chrono::minutes(1) || *parsed > longest_errors) {
+            return call->refuse({.code = Error::Code::invalid, .message = "window must be from 1m to 720h"});
+        }
+        window = *parsed;
+    }
+    state.view->ask([queue = call->queue->name,
+                     since = call->now - window](JobView& view) { return failed_since(view, queue, since); },
+                    [call](const Result<FailedJobs>& failed) {
+                        if (!failed) return call->refuse(failed.error());
+                        ordered_json json{{"queue", call->queue->name}, {"groups", ordered_json::array()}};
+                        for (const ErrorGroup& each : failed->groups.by_count()) {
+                            json["groups"].push_back(error_group_json(each));
+                        }
+                        json["jobs"] = failed->count;
+                        json["more"] = failed->more;
+                        call->answer(200, json);
+                    });
+}
+
 // Who the caller is, and what that lets them do.
 void show_me(const GatewayState& state, const SharedCall& call) {
     ordered_json json{{"name", call->who.name}, {"open", state.access->is_open()}, {"roles", ordered_json::object()}};
@@ -92,6 +145,8 @@ void add_watch_routes(Routes& routes, GatewayState& state) {
                {Role::view, [&state](const SharedCall& call) { show_lag(state, call); }});
     routes.add("GET", "/v1/queues/{queue}/workers",
                {Role::view, [&state](const SharedCall& call) { show_workers(state, call); }});
+    routes.add("GET", "/v1/queues/{queue}/errors",
+               {Role::view, [&state](const SharedCall& call) { show_errors(state, call); }});
     routes.add("GET", "/v1/events", {Role::view, [&state](const SharedCall& call) { stream_queues(state, call); }});
     routes.add("GET", "/v1/me", {std::nullopt, [&state](const SharedCall& call) { show_me(state, call); }});
 }

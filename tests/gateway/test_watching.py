@@ -93,3 +93,15 @@ def test_all_queues_are_streamed_as_they_change_D3(stack):
 def test_whoever_asks_is_told_who_they_are_C14(stack):
     me = stack.gateway.get("/v1/me")
     assert me == {"name": "anonymous", "open": True, "roles": {"*": ["submit", "view", "operate", "admin"]}}, json.dumps(me)
+
+
+def test_failed_jobs_are_grouped_by_what_their_errors_have_in_common_D3(stack):
+    jobs = [stack.gateway.submit("slow", {"status": 422, "error": "RelayRefused", "answer": f"relay 10.0.0.{n} refused"},
+                                 type="mail") for n in range(3)]
+    jobs.append(stack.gateway.submit("slow", {"status": 422, "error": "NoAddress"}))
+    assert all(stack.gateway.job(job)["state"] == "failed" for job in jobs)
+    groups = {group["error"]["class"]: group for group in stack.gateway.get("/v1/queues/slow/errors?window=1h")["groups"]}
+    relay = groups["RelayRefused"]
+    assert relay["count"] == 3 and relay["types"] == {"mail": 3} and set(relay["sample"]) == set(jobs[:3])
+    assert relay["error"]["status"] == 422 and is_time(relay["first"]) and groups["NoAddress"]["count"] == 1
+    assert stack.gateway.ask("GET", "/v1/queues/slow/errors?window=never").status == 400
