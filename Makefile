@@ -52,6 +52,10 @@ run-feeds: build # two queues in a row: feeds are fetched, their items summarise
 run-tasks: build # a task service that answers at once and is asked by task id, see examples/tasks
 	@DROVER=$(RELEASE)/bin/drover examples/tasks/run.sh
 
+.PHONY: run-upload
+run-upload: build # a page where one uploads a file and sees how far it is, see examples/upload
+	@DROVER=$(RELEASE)/bin/drover examples/upload/run.sh
+
 .PHONY: image
 image: build # Drover's image as an archive, build/drover-image.tar, made without a container engine
 	@$(PYTHON) tests/platform/container_image.py $(RELEASE)/bin/drover drover:$$($(RELEASE)/bin/drover --version | cut -d' ' -f2) \
@@ -81,6 +85,12 @@ cluster-deps: deps-tests # what tests on a Kubernetes need; the first time it bu
 cluster-test: cluster-deps $(DEV)/build.ninja # on a Kubernetes with a node, which needs root; what needs none is in `make test`
 	@cmake --build $(DEV) --target drover drover_kafka_tool
 	@DROVER=$(CURDIR)/$(DEV)/bin/drover $(PYTHON) -m pytest -q -p no:cacheprovider tests/cluster/test_on_a_node.py tests/platform/test_kubernetes.py
+
+.PHONY: screenshots
+screenshots: deps-tests $(DEV)/build.ninja # pictures of each page of the dashboard, in build/screenshots
+	@cmake --build $(DEV) --target drover
+	@ln -sf "$$(deps/broker.sh)" $(DEV)/bin/drover-broker
+	@DROVER=$(CURDIR)/$(DEV)/bin/drover $(PYTHON) tests/browser/screenshots.py build/screenshots
 
 .PHONY: test-asan
 test-asan: deps-tests build/asan-ubsan/build.ninja # the C++ tests under address and undefined behaviour sanitizers

@@ -30,13 +30,16 @@ class Stack:
 
     QUEUES = ("mail", "render", "push", "reports", "archive")
 
-    def __init__(self, folder):
+    def __init__(self, folder, *further):
+        """`further`: names of queues like mail."""
         self.folder = folder
+        self.names = {f"default.{name}" for name in (*self.QUEUES, *further)}
         self.until = folder / "until"  # long jobs go on until it is there
         awake = {"minReplicas": 1}
-        queue_file(folder, "mail", WORKER, scaling=awake)
+        for name in ("mail", *further):
+            queue_file(folder, name, WORKER, scaling=awake)
         queue_file(folder, "render", WORKER, scaling=awake, delivery={"concurrency": 2, "timeout": "10m"})
-        queue_file(folder, "push", WORKER, scaling={"minReplicas": 0, "maxReplicas": 1})
+        queue_file(folder, "push", WORKER, scaling={"minReplicas": 0, "maxReplicas": 1}, retention={"completed": {"count": 50000}})
         queue_file(folder, "reports", WORKER, scaling={"minReplicas": 0, "maxReplicas": 1})
         queue_file(folder, "archive", WORKER, scaling={"minReplicas": 0, "maxReplicas": 1})
 
@@ -46,8 +49,7 @@ class Stack:
         self.address = self.run.wait_for_line(r"gateway (http://\S+)")[1]
         self.gateway = GatewayClient(self.address)
         self.run.wait_for(self.gateway.is_ready, "a gateway that is ready")
-        names = {f"default.{name}" for name in self.QUEUES}
-        self.run.wait_for(lambda: names <= {queue["name"] for queue in self.gateway.get("/v1/queues")["queues"] if "lag" in queue}, "all queues")
+        self.run.wait_for(lambda: self.names <= {queue["name"] for queue in self.gateway.get("/v1/queues")["queues"] if "lag" in queue}, "all queues")
         return self
 
     def __exit__(self, *error):
@@ -63,10 +65,10 @@ class Stack:
             ids += [job["id"] for job in answer.json["jobs"]]
         return ids
 
-    def mails(self, number, share=0.05):
+    def mails(self, number, share=0.05, queue="mail"):
         """This many mails, of which a share goes over a relay that refuses them. Their ids."""
         every = round(1 / share)
-        return self.submit_many("mail", [{"to": f"user{i}@example.org", "subject": f"Invoice {1000 + i}", "relay": "mx-old" if i % every == 3 else "mx-new"}
+        return self.submit_many(queue, [{"to": f"user{i}@example.org", "subject": f"Invoice {1000 + i}", "relay": "mx-old" if i % every == 3 else "mx-new"}
                                          for i in range(number)], type="send-mail")
 
     def long_job(self, steps=40):

@@ -29,7 +29,7 @@ tokens:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     modules()
-    with Stack(tmp_path_factory.mktemp("stack")) as stack:
+    with Stack(tmp_path_factory.mktemp("stack"), *(f"night-{look}" for look in LOOKS)) as stack:
         stack.gateway.ask("POST", "/v1/queues/reports/pause", {"reason": "the report database moves"})
         stack.submit_many("reports", [{"n": n} for n in range(40)], type="monthly")
         stack.mail_ids = stack.mails(200)
@@ -80,6 +80,23 @@ def test_D3_a_jobs_page_tells_all_and_cancels_resubmits_and_deletes(stack, pictu
 @pytest.mark.parametrize("look", LOOKS)
 def test_D3_schedules_are_made_changed_and_deleted(stack, pictures, look):
     plays("schedules", stack, look, pictures)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_D3_many_jobs_are_acted_upon_after_a_dry_run(stack, pictures, look):
+    slow = stack.submit_many("mail", [{"fail": "Slow", "status": 422, "message": "too slow"}] * 20, type="send-mail")
+    for job in slow:
+        stack.gateway.wait_for_state(job, "failed")
+    plays("bulk", stack, look, pictures, waiting=len(slow))
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_D3_rehearsal_a_cause_is_found_and_its_jobs_are_redriven(stack, pictures, look):
+    queue = f"night-{look}"
+    ids = stack.mails(200, queue=queue)
+    for job in ids[3::20]:  # 5 %
+        stack.gateway.wait_for_state(job, "failed")
+    plays("rehearsal", stack, look, pictures, queue=queue, dead=10)
 
 
 @pytest.mark.parametrize("look", LOOKS)

@@ -4,7 +4,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { count, duration, percent, rate, short, shortQueue, since } from '../core/format';
 import { errorName } from '../core/groups';
 import { queueHref } from '../core/route';
-import { deadOf, headline, needsAttention, type Judged, type Trouble } from '../core/trouble';
+import { deadOf, headline, type Judged, type Trouble } from '../core/trouble';
 import { causes, followCauses } from '../live/causes';
 import { now } from '../live/clock';
 import { judged, link, linkError, queues, recentLag } from '../live/queues';
@@ -39,8 +39,7 @@ export function Overview() {
 
 function Queues() {
   const { severity, text } = headline(judged.value);
-  const attention = judged.value.filter(needsAttention);
-  const shown = attention.length > 0 ? attention : judged.value.filter((each) => each.troubles.length > 0);
+  const shown = judged.value.filter((each) => each.troubles.length > 0); // as they are judged: dead letters alone come last
   return (
     <>
       <h1 class={`headline ${severity}`}>
