@@ -1,5 +1,6 @@
 """The chart's alert rules in Prometheus' own judgement: promtool evaluates each on made-up series."""
 
+import json
 import re
 import subprocess
 
@@ -190,6 +191,18 @@ def test_C13_prometheus_takes_the_rules_and_their_texts(tmp_path):
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules()))
     done = promtool("check", "rules", "rules.yaml", folder=tmp_path)
     assert done.returncode == 0 and f"{len(alerts())} rules found" in done.stdout, done.stdout
+
+
+def test_D5_prometheus_understands_each_question_of_the_dashboard(tmp_path):
+    config = find(rendered("--set=metrics.dashboard.enabled=true"), "ConfigMap")
+    panels = [panel for panel in json.loads(config["data"]["drover.json"])["panels"] if panel["type"] != "row"]
+    # What Grafana puts in their place.
+    filled = [re.sub(r"\$(namespace|queue)", "(a|b)", target["expr"].replace("$__rate_interval", "1m"))
+              for panel in panels for target in panel["targets"]]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": [
+        {"record": f"question:{number}", "expr": expression} for number, expression in enumerate(filled)]}]}))
+    done = promtool("check", "rules", "rules.yaml", folder=tmp_path)
+    assert done.returncode == 0 and len(filled) > 30, done.stdout
 
 
 def test_C13_an_alert_says_in_words_what_is_wrong(tmp_path):

@@ -50,8 +50,8 @@ DEAD = {
 
 
 class Outcome:
-    def __init__(self, queue, offsets, jobs, dead, stats):
-        self.queue, self.offsets, self.jobs, self.dead, self.stats = queue, offsets, jobs, dead, stats
+    def __init__(self, queue, offsets, jobs, dead, stats, metrics):
+        self.queue, self.offsets, self.jobs, self.dead, self.stats, self.metrics = queue, offsets, jobs, dead, stats, metrics
 
 
 def key_of(job):
@@ -73,10 +73,20 @@ def ran(kafka, folder):
         dead = {record.key.decode(): record for record in queue.dead(count=len(DEAD))}
         queue.wait_until_committed(len(cases) + 1)
         stats = sidecar.stats()
+        metrics = sidecar.get("/metrics")[1].decode()
         sidecar.stop()
         jobs = {key_of(job): job for job in worker.jobs}
         assert len(jobs) == len(worker.jobs), "each job is handed over once"
-    return Outcome(queue, offsets | {None: keyless}, jobs, dead, stats)
+    return Outcome(queue, offsets | {None: keyless}, jobs, dead, stats, metrics)
+
+
+def test_C13_the_mean_of_times_can_be_had_over_any_while(ran):
+    def value(name):
+        line, = (line for line in ran.metrics.splitlines() if line.startswith(f"{name}{{"))
+        return float(line.rpartition(" ")[2])
+    for times in ("drover_job_duration_seconds", "drover_job_wait_seconds"):
+        assert value(f"{times}_count") == len(DELIVERED) + 1
+        assert value(f"{times}_sum") > 0
 
 
 def test_A1_every_fit_record_is_handed_over_once_and_no_other(ran):
