@@ -191,6 +191,18 @@ def test_D7_the_files_that_people_come_from_can_be_read():
                 list(yaml.safe_load_all(block.text))
 
 
+def test_D7_the_programs_of_the_guides_are_programs(tmp_path):
+    found = [block for path in GUIDES for block in blocks(path) if block.language in ("js", "python")]
+    assert len(found) > 5
+    for block in found:
+        if block.language == "python":
+            compile(block.text, str(block), "exec")
+        else:
+            (tmp_path / "program.mjs").write_text(block.text)
+            done = subprocess.run(["node", "--check", tmp_path / "program.mjs"], capture_output=True, text=True)
+            assert done.returncode == 0, f"{block}: {done.stderr}"
+
+
 def test_D7_every_block_says_what_is_done_with_it():
     purposes = {"laptop", "laptop background", "cluster", "cluster setup", "cluster exec", "kafka", "elsewhere"}
     for path in GUIDES:
