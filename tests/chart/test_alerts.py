@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from chart import GOLDEN, ROOT, find, rendered
+from chart import CHART, GOLDEN, ROOT, find, rendered
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 OPERATOR = 'job="drover", namespace="drover-system"'
@@ -227,6 +227,16 @@ def test_C13_each_alert_leads_to_its_section_of_the_operations_guide(options):
         place, _, anchor = rule["annotations"]["runbook_url"].partition("#")
         assert place == where and anchor == name.lower() and anchor in anchors
     assert anchors == {name.lower() for name in alerts()}
+
+
+def test_C13_the_gateways_own_alerts_have_the_same_limits():
+    limits = (ROOT / "gateway" / "core" / "alert_rules.h").read_text()
+    ours = yaml.safe_load((CHART / "values.yaml").read_text())["metrics"]["alerts"]
+    queues = ", ".join(f'"*.{name}"' for name in ours["meanDuration"]["queues"])
+    for line in (f"waiting = {ours['waiting']};", f"failure_rate = {ours['failedPercent'] / 100};",
+                 f"wait = std::chrono::minutes({ours['meanWaitSeconds'] // 60});",
+                 f"mean_run = std::chrono::seconds({ours['meanDuration']['seconds']});", f"mean_run_queues{{{queues}}};"):
+        assert line in limits
 
 
 def test_C13_without_a_gateway_nobody_is_told_that_it_is_down():

@@ -228,7 +228,8 @@ def gateway(*options, **more):
 @pytest.mark.parametrize("values", values_files(), ids=lambda path: path.name)
 def test_D5_the_gateway_knows_the_arguments_that_it_is_given(values, tmp_path):
     _, container = gateway("--values", values)
-    for file, text in {"tokens/tokens.yaml": "tokens: []", "kafka/client.id": "drover", "tls/tls.crt": "none", "file": ""}.items():
+    for file, text in {"tokens/tokens.yaml": "tokens: []", "kafka/client.id": "drover", "tls/tls.crt": "none", "file": "",
+                       "webhooks/webhooks.yaml": "webhooks: []"}.items():
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_text(text)
     arguments = [each.replace("/etc/drover", str(tmp_path)).replace("/var/lib/drover", f"{tmp_path}/file/in-no-folder")

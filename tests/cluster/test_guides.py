@@ -124,6 +124,7 @@ def test_D7_the_quick_start_runs_on_a_cluster(installed, plane):
 
 
 def test_D7_the_commands_of_the_operations_guide_run(installed, plane, broker):
+    write_files(DOCS / "operations.md", installed.folder)
     plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
     plane.apply({"apiVersion": "drover.dev/v1alpha1", "kind": "JobQueue", "metadata": {"name": "email", "namespace": "shop"},
                  "spec": {"kafka": {"bootstrapServers": broker.bootstrap, "partitions": 2}, "events": True,

@@ -184,6 +184,20 @@ def test_D7_a_JobQueue_of_the_guides_is_valid(block):
     assert done.returncode == 0, done.stderr
 
 
+def test_D7_the_gateway_takes_the_webhooks_of_the_operations_guide(tmp_path):
+    write_files(DOCS / "operations.md", tmp_path)
+    (tmp_path / "file").touch()
+
+    def complaint():
+        done = subprocess.run([DROVER, "gateway", "--kafka", "localhost:1", "--webhooks", tmp_path / "webhooks.yaml",
+                               "--data", tmp_path / "file" / "in-no-folder"], capture_output=True, text=True)
+        assert done.returncode == 2
+        return done.stdout + done.stderr
+    assert "in-no-folder" in complaint(), "it got as far as that"
+    (tmp_path / "webhooks.yaml").write_text((tmp_path / "webhooks.yaml").read_text().replace("meanRun:", "meanRuns:"))
+    assert "meanRuns" in complaint()
+
+
 def test_D7_the_files_that_people_come_from_can_be_read():
     for path in GUIDES:
         for block in blocks(path):
