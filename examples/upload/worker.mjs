@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 const sidecar = process.env.DROVER_SIDECAR;
 const slowness = Number(process.env.CHUNK_SECONDS ?? 0.1); // reading is too quick to be watched
-const chunk = 16 * 1024;
+const chunk = 1024;
 
 class Refused extends Error {}
 
