@@ -44,11 +44,15 @@ TEST_F(WebhookOutboxTest, C13_events_are_committable_below_what_is_not_told) {
     const auto sent = take(noon);
     ASSERT_EQ(sent.size(), 3u);
     for (const auto& each : sent) {
-        if (each.message.offset == 7) EXPECT_EQ(outbox_.ended(each.token, 200, noon), Outcome::delivered);
+        if (each.message.offset == 7) {
+            EXPECT_EQ(outbox_.ended(each.token, 200, noon), Outcome::delivered);
+        }
     }
     EXPECT_THAT(outbox_.committable(), ElementsAre(Pair(0, 5), Pair(1, 4)));
     for (const auto& each : sent) {
-        if (each.message.offset == 5) EXPECT_EQ(outbox_.ended(each.token, 422, noon), Outcome::refused);
+        if (each.message.offset == 5) {
+            EXPECT_EQ(outbox_.ended(each.token, 422, noon), Outcome::refused);
+        }
     }
     EXPECT_THAT(outbox_.committable(), ElementsAre(Pair(0, 9), Pair(1, 4)));
     EXPECT_EQ(outbox_.size(), 0u);
