@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { attemptsOf } from '../src/core/attempts';
 import { actionInWords } from '../src/core/audit';
+import { applyChanges } from '../src/core/changes';
 import { filterInWords, filterOf, narrowed } from '../src/core/filter';
 import { ago, clock, count, duration, percent, plural, rate, short, shortId } from '../src/core/format';
 import { commonText, errorName, groupByError, mask } from '../src/core/groups';
@@ -78,6 +79,13 @@ describe('D3 queues in trouble come first', () => {
 });
 
 describe('D3 streams', () => {
+  test('D3 what has changed is put to what there was', () => {
+    const queue = (name: string, lag: number): Queue => ({ name, counts: {}, lag });
+    const old = { at: 'a', queues: [queue('x', 1), queue('y', 2), queue('z', 3)] };
+    const now = applyChanges(old, { at: 'b', queues: [queue('y', 5), queue('new', 1)], gone: ['z'] });
+    expect(now).toEqual({ at: 'b', queues: [queue('x', 1), queue('y', 5), queue('new', 1)] });
+    expect(now.queues[0]).toBe(old.queues[0]);
+  });
   test('D3 events are whole however they are cut', () => {
     const text = 'event: queues\r\ndata: {"a":1}\r\n\r\n: still here\n\ndata: x\ndata: y\n\nevent: late\ndata: z';
     const whole = [{ event: 'queues', data: '{"a":1}' }, { event: 'message', data: 'x\ny' }];

@@ -99,6 +99,8 @@ export function isMissing(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 405 || (error.status === 404 && error.message.startsWith('there is nothing at')));
 }
 
+const SILENCE = 45_000; // the gateway says something every 15 s: after this long nobody is there
+
 /** Reads a stream of events until it ends. */
 export async function readEvents(path: string, onEvent: (event: ServerEvent) => void, signal: AbortSignal): Promise<void> {
   const response = await ask(path, { signal, headers: { accept: 'text/event-stream' } });
@@ -107,7 +109,8 @@ export async function readEvents(path: string, onEvent: (event: ServerEvent) => 
   const decoder = new TextDecoder();
   const parser = new EventParser();
   for (;;) {
-    const { done, value } = await reader.read();
+    const watch = setTimeout(() => void reader.cancel(), SILENCE);
+    const { done, value } = await reader.read().finally(() => clearTimeout(watch));
     if (done) return;
     for (const event of parser.push(decoder.decode(value, { stream: true }))) onEvent(event);
   }

@@ -14,7 +14,8 @@ const LOOK_AT = 1000;
 
 export async function errorGroups(queue: string, window: string, signal?: AbortSignal): Promise<Groups> {
   try {
-    return await get<Groups>(queuePath(queue, `/errors${search({ window })}`), signal);
+    const found = await get<{ groups: ErrorGroup[]; jobs?: number; more?: boolean }>(queuePath(queue, `/errors${search({ window })}`), signal);
+    return { groups: found.groups, ...(found.more && found.jobs !== undefined ? { ofNewest: found.jobs } : {}) };
   } catch (error) {
     if (!isMissing(error)) throw error;
   }

@@ -4,7 +4,7 @@ import { ago, count, duration, percent, plural, since } from './format';
 import type { Queue } from './types';
 
 export type Severity = 'bad' | 'warn' | 'note';
-export type Kind = 'unreadable' | 'failing' | 'no-workers' | 'late' | 'paused' | 'dead';
+export type Kind = 'unreadable' | 'workers' | 'failing' | 'no-workers' | 'late' | 'paused' | 'dead';
 
 export interface Trouble {
   kind: Kind;
@@ -67,6 +67,10 @@ export function troublesOf(queue: Queue, now: number): Trouble[] {
     });
   }
 
+  // What the operator, or the local runner, has to say: WorkerUnreachable, KeyBlocked and the like.
+  const said = scale?.trouble?.[0];
+  if (said) found.push({ kind: 'workers', severity: 'bad', what: said.message || inWords(said.what), ...why(said.message ? inWords(said.what) : said.reason) });
+
   const failing = queue.rates?.failureRate ?? 0;
   if (failing >= SOME_FAIL) {
     found.push({
@@ -79,6 +83,8 @@ export function troublesOf(queue: Queue, now: number): Trouble[] {
   if (dead > 0) found.push({ kind: 'dead', severity: 'note', what: plural(dead, 'dead letter') });
   return found.sort((a, b) => WEIGHT[b.severity] - WEIGHT[a.severity]);
 }
+
+const inWords = (name: string) => name.replace(/([a-z])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`);
 
 function why(text: string | undefined): { why?: string } {
   return text ? { why: text } : {};

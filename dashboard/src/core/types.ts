@@ -80,6 +80,7 @@ export interface Scale {
   reason?: string;
   message?: string;
   at?: string;
+  trouble?: { what: string; reason: string; message: string }[];
 }
 
 export interface Rates {
@@ -107,6 +108,11 @@ export interface Queue {
 export interface Queues {
   at: string;
   queues: Queue[];
+}
+
+/** What is different since the last time. */
+export interface Changes extends Queues {
+  gone?: string[];
 }
 
 export interface Times {
@@ -177,7 +183,8 @@ export interface Worker {
 }
 
 export interface ErrorGroup {
-  error: JobError;
+  error: JobError; // its message without what differs from job to job
+  example?: string; // a whole message
   count: number;
   first: string;
   last: string;

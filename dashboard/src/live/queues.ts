@@ -1,9 +1,10 @@
 // All queues, as the gateway streams them; where it cannot, asked every two seconds.
 
-import { effect, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import { ApiError, get, isMissing, needsToken, readEvents, token } from '../api/client';
 import { judge, type Judged } from '../core/trouble';
-import type { Queues } from '../core/types';
+import { applyChanges } from '../core/changes';
+import type { Changes, Queues } from '../core/types';
 import { now } from './clock';
 import { paused } from './paused';
 
@@ -60,11 +61,12 @@ async function follow(signal: AbortSignal): Promise<void> {
     try {
       if (streams) {
         await readEvents(
-          '/v1/events',
+          '/v1/events?changes=true',
           (event) => {
-            if (signal.aborted || event.event !== 'queues') return;
+            if (signal.aborted) return;
             failures = 0;
-            take(JSON.parse(event.data) as Queues);
+            if (event.event === 'queues') take(JSON.parse(event.data) as Queues);
+            else if (event.event === 'changes' && queues.value) take(applyChanges(queues.value, JSON.parse(event.data) as Changes));
           },
           signal,
         );
@@ -91,8 +93,17 @@ async function follow(signal: AbortSignal): Promise<void> {
 const hidden = signal(document.hidden);
 document.addEventListener('visibilitychange', () => (hidden.value = document.hidden));
 
+// Ages grow though nothing is heard: a queue that was well may be late by now.
+const AGE = 5000;
+const age = computed(() => Math.floor(now.value / AGE));
+
 /** For the life of the page. */
 export function followQueues(): void {
+  effect(() => {
+    void age.value;
+    const snapshot = queues.peek();
+    if (snapshot) judged.value = judge(snapshot.queues, now.peek());
+  });
   effect(() => {
     if (paused.value || hidden.value || needsToken.value) return undefined;
     void token.value; // another token may see other queues

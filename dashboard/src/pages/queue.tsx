@@ -180,7 +180,7 @@ function QueueOverview({ queue, window }: { queue: QueueDetail; window: string }
         ))}
       </div>
       <div class="two-columns even">
-        <Section title="Lag and scaling">
+        <Section title={window === '168h' ? 'Lag and scaling, 24 h' : 'Lag and scaling'}>
           <LagPanel queue={queue.name} window={window} height={190} most={6} />
         </Section>
         <Section title="Throughput">

@@ -1,11 +1,11 @@
 // A queue's failed jobs by their error, and the two things one does about them: redrive, or delete.
 import { useState } from 'preact/hooks';
-import { ask, get, jobPath } from '../api/client';
+import { ask, jobPath } from '../api/client';
 import { errorGroups } from '../api/errors';
 import { count, pretty } from '../core/format';
 import { commonText, errorName } from '../core/groups';
 import { jobHref, queueHref } from '../core/route';
-import type { ErrorGroup, Filter, Job } from '../core/types';
+import type { ErrorGroup, Filter } from '../core/types';
 import { usePolled } from '../live/polled';
 import { route } from '../live/router';
 import { may } from '../live/session';
@@ -73,7 +73,7 @@ function Group({ queue, group }: { queue: string; group: ErrorGroup }) {
         <strong class="group-count">{count(group.count)}</strong>
         <div class="group-error">
           <h3>{errorName(group.error)}</h3>
-          {group.error.message && <p class="message">{group.error.message}</p>}
+          {(group.error.message || group.example) && <p class="message" title={group.example}>{group.error.message || group.example}</p>}
           <p class="muted small">
             {types.length > 0 && <>{types.map(([type, n]) => (types.length === 1 ? type : `${type} ${count(n)}`)).join(', ')} · </>}
             first <Ago at={group.first} /> · last <Ago at={group.last} />
@@ -81,10 +81,10 @@ function Group({ queue, group }: { queue: string; group: ErrorGroup }) {
         </div>
         {may('operate', queue) && (
           <div class="actions">
-            <button type="button" class="primary" onClick={() => void act(queue, group, 'retry')}>
+            <button type="button" class="primary" onClick={() => act(queue, group, 'retry')}>
               Redrive…
             </button>
-            <button type="button" class="danger" onClick={() => void act(queue, group, 'delete')}>
+            <button type="button" class="danger" onClick={() => act(queue, group, 'delete')}>
               Delete…
             </button>
           </div>
@@ -127,17 +127,10 @@ function Look({ id }: { id: string }) {
 }
 
 /** The group as a filter: its class, and the longest text that its messages have in common. */
-async function act(queue: string, group: ErrorGroup, action: BulkAction): Promise<void> {
-  const filter: Filter = { state: 'failed', error: group.error.class };
+function act(queue: string, group: ErrorGroup, action: BulkAction): void {
+  const filter: Filter = { state: 'failed', ...(group.error.class ? { error: group.error.class } : {}) };
+  const text = commonText(group.error.message ?? '', group.example ?? '');
+  if (text.length >= 4) filter.text = text;
   const example = group.sample[0];
-  if (example !== undefined && group.error.message) {
-    try {
-      const job = await get<Job>(jobPath(example));
-      const text = commonText(group.error.message, job.error?.message ?? '');
-      if (text.length >= 4) filter.text = text;
-    } catch {
-      // Gone meanwhile: the class alone finds the group, and the dry run says how many that are.
-    }
-  }
   askBulk({ queue, action, filter, ...(action === 'retry' && example !== undefined ? { example } : {}) });
 }

@@ -16,7 +16,7 @@ interface Course extends Lag {
 
 async function lagOf(queue: string, window: string, signal: AbortSignal): Promise<Course> {
   try {
-    return await get<Lag>(queuePath(queue, `/lag?window=${window}`), signal);
+    return await get<Lag>(queuePath(queue, `/lag?window=${window === '168h' ? '24h' : window}`), signal); // a day is kept
   } catch (error) {
     if (!isMissing(error)) throw error;
     const samples = (recentLag.get(queue) ?? []).map(({ at, lag }) => ({ at: new Date(at).toISOString(), lag }));
