@@ -1,6 +1,6 @@
 // Which queues are in trouble and why, then how all of them do.
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { count, duration, percent, rate, short, shortQueue, since } from '../core/format';
 import { errorName } from '../core/groups';
 import { queueHref } from '../core/route';
@@ -134,17 +134,35 @@ function ChartOfOne() {
         <h2>Lag, last hour</h2>
         <label class="inline">
           <span class="sr">Queue</span>
-          <select value={queue} onChange={(event) => setQuery({ ...route.value.query, queue: event.currentTarget.value })}>
-            {[...known].sort().map((name) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
+          <Choice names={useSame([...known].sort())} chosen={queue} />
         </label>
       </header>
       {queue && <LagPanel key={queue} queue={queue} />}
     </section>
+  );
+}
+
+/** The same object as long as it has the same in it. */
+function useSame(names: string[]): string[] {
+  const kept = useRef(names);
+  if (kept.current.join('\n') !== names.join('\n')) kept.current = names;
+  return kept.current;
+}
+
+function Choice({ names, chosen }: { names: string[]; chosen: string }) {
+  const options = useMemo(
+    () =>
+      names.map((name) => (
+        <option key={name} value={name}>
+          {name}
+        </option>
+      )),
+    [names],
+  );
+  return (
+    <select value={chosen} onChange={(event) => setQuery({ ...route.value.query, queue: event.currentTarget.value })}>
+      {options}
+    </select>
   );
 }
 
