@@ -1,7 +1,7 @@
-// <drover-progress job="ID" [gateway="https://…"] [token="…"]>: follows a job by its id, and shows how far it is.
+// <drover-progress job="ID" [gateway="/prefix"] [token="…"]>: follows a job by its id, and shows how far it is.
 //
-// Attributes: `job`, its id; `gateway`, where /v1 is, default: this page's origin; `token`, where one is asked for (a page for
-// everybody rather has its server in between, which adds one). Events, that bubble: `drover-state` whenever something changed,
+// Attributes: `job`, its id; `gateway`, what comes before /v1, default: this page's origin; `token`, where one is asked for (a
+// page for everybody rather has its server in between, which adds one); `label`, for screen readers. Events, that bubble: `drover-state` whenever something changed,
 // `drover-done` when it completed, `drover-failed` when it failed or was cancelled, each with the job in `detail`; `job` is also
 // a property, as `jobState`. Looks: the parts `bar`, `fill`, `text`; --drover-color, --drover-track, --drover-bad.
 
