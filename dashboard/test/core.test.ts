@@ -198,8 +198,8 @@ describe('D3 filters', () => {
     expect(narrowed({ state: 'completed' }, 'retry')).toBeUndefined();
   });
   test('D3 the audit trail in words', () => {
-    expect(actionInWords({ action: 'POST /v1/queues/{queue}/pause' })).toBe('paused the queue');
-    expect(actionInWords({ action: 'POST /v1/jobs/{id}/cancel' })).toBe('cancelled the job');
-    expect(actionInWords({ action: 'POST /x' })).toBe('POST /x');
+    expect(actionInWords({ action: 'POST /v1/queues/{queue}/pause', status: 200 })).toBe('paused the queue');
+    expect(actionInWords({ action: 'POST /v1/jobs/{id}/cancel', status: 202 })).toBe('cancelled the job');
+    expect(actionInWords({ action: 'POST /x', status: 200 })).toBe('POST /x');
   });
 });

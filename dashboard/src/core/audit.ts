@@ -16,6 +16,7 @@ const WORDS: [RegExp, string][] = [
   [/^DELETE .*\/schedules\/\{\w+\}$/, 'deleted a schedule'],
 ];
 
-export function actionInWords(entry: Pick<AuditEntry, 'action'>): string {
+export function actionInWords(entry: Pick<AuditEntry, 'action' | 'status'>): string {
+  if (/\/bulk$/.test(entry.action) && entry.status === 200) return 'looked what an action on many jobs would do';
   return WORDS.find(([pattern]) => pattern.test(entry.action))?.[1] ?? entry.action;
 }
