@@ -64,7 +64,7 @@ describe('D3 queues in trouble come first', () => {
     ]);
   });
   test('D3 each trouble says what and why', () => {
-    expect(troublesOf(failing, NOW).map((each) => each.what)).toEqual(['5 % of its jobs failed in the last hour', '40 dead letters']);
+    expect(troublesOf(failing, NOW).map((each) => each.what)).toEqual(['5 % of its jobs failed in the last 5 min', '40 dead letters']);
     expect(troublesOf(late, NOW)[0]).toMatchObject({ severity: 'bad', what: 'The oldest job has waited 40 min', why: 'all 4 workers that scaling.maxReplicas allows are at work' });
     expect(troublesOf(paused, NOW)[0]).toMatchObject({ what: 'Paused by ann 3 min ago; 2 jobs wait meanwhile', why: 'deploying' });
     expect(troublesOf(asleep, NOW)[0]).toMatchObject({ what: '5 jobs wait and no worker is ready', why: 'no node has room' });

@@ -76,7 +76,7 @@ export function troublesOf(queue: Queue, now: number): Trouble[] {
     found.push({
       kind: 'failing',
       severity: failing >= MANY_FAIL ? 'bad' : 'warn',
-      what: `${percent(failing)} of its jobs failed in the last hour`,
+      what: `${percent(failing)} of its jobs failed in the last 5 min`,
     });
   }
   const dead = deadOf(queue);

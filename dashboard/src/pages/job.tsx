@@ -60,13 +60,23 @@ function useJob(id: string) {
   return { job: job.value, error: error.value, again: () => (round.value += 1) };
 }
 
+/** The gateway gives the record's key in base64; one that is no text is not shown. */
+function keyOf(header: string | null): string | undefined {
+  if (header === null) return undefined;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(atob(header), (c) => c.charCodeAt(0)));
+  } catch {
+    return undefined;
+  }
+}
+
 async function payloadOf(id: string, signal: AbortSignal): Promise<Payload> {
   const response = await ask(jobPath(id, '/payload'), { signal });
   const content = await response.arrayBuffer();
   const type = response.headers.get('content-type') ?? '';
-  const key = response.headers.get('drover-key');
+  const key = keyOf(response.headers.get('drover-key'));
   try {
-    return { type, size: content.byteLength, text: new TextDecoder('utf-8', { fatal: true }).decode(content), ...(key !== null ? { key } : {}) };
+    return { type, size: content.byteLength, text: new TextDecoder('utf-8', { fatal: true }).decode(content), ...(key !== undefined ? { key } : {}) };
   } catch {
     return { type, size: content.byteLength };
   }

@@ -153,7 +153,7 @@ function QueueOverview({ queue, window }: { queue: QueueDetail; window: string }
           label="Failing"
           value={percent(queue.rates?.failureRate ?? figures.failureRate)}
           tone={toneOf('failing')}
-          hint={queue.rates ? 'over an hour' : `over ${name}`}
+          hint={queue.rates ? 'over 5 min' : `over ${name}`}
           href={queueHref(queue.name, 'dead')}
         />
         <Tile
