@@ -263,8 +263,8 @@ private:
     }
 
     static bool is_public(std::string_view pattern) {
-        return pattern == "/healthz" || pattern == "/readyz" || pattern == "/metrics" || pattern == "/v1/openapi.json" ||
-               is_page(pattern);
+        return pattern == "/healthz" || pattern == "/readyz" || pattern == "/metrics" ||
+               pattern == "/v1/openapi.json" || is_page(pattern);
     }
 
     const AccessToken* token_of(const http::Request& request, Time now) const {
