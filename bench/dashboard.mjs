@@ -7,7 +7,9 @@ const browser = await Browser.open({ gateway });
 const { page } = browser;
 await page.addInitScript(() => {
   globalThis.longTasks = [];
-  new PerformanceObserver((found) => globalThis.longTasks.push(...found.getEntries().map((each) => Math.round(each.duration)))).observe({ type: 'longtask' });
+  new PerformanceObserver((found) =>
+    globalThis.longTasks.push(...found.getEntries().map((each) => Math.round(each.duration))),
+  ).observe({ type: 'longtask' });
 });
 
 async function measure(act) {
@@ -23,7 +25,12 @@ const pause = (ms) => page.waitForTimeout(ms);
 await browser.goto();
 await page.getByRole('table', { name: 'Queues' }).waitFor();
 await pause(5000); // the program is compiled by then
-const figures = { queues: await page.getByText(/^\d+ queues/).first().textContent() };
+const figures = {
+  queues: await page
+    .getByText(/^\d+ queues/)
+    .first()
+    .textContent(),
+};
 figures.overview = await measure(() => pause(500));
 figures.overviewScrolled = await measure(async () => {
   await page.mouse.wheel(0, Math.random() < 0.5 ? 900 : -900);
@@ -31,13 +38,17 @@ figures.overviewScrolled = await measure(async () => {
 });
 await browser.goto(list);
 await page.locator('.rows-body [role=row]').first().waitFor();
-await until('all jobs', async () => {
-  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
-  await pause(100);
-  const text = await page.locator('.list-end').textContent();
-  figures.rows = text;
-  return Number(text.replace(/[^\d]/g, '')) >= jobs;
-}, 300);
+await until(
+  'all jobs',
+  async () => {
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+    await pause(100);
+    const text = await page.locator('.list-end').textContent();
+    figures.rows = text;
+    return Number(text.replace(/[^\d]/g, '')) >= jobs;
+  },
+  300,
+);
 figures.list = await measure(() => pause(500));
 figures.listScrolled = await measure(async () => {
   await page.mouse.wheel(0, Math.random() < 0.5 ? 2500 : -2500);

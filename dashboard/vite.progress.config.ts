@@ -7,6 +7,11 @@ export default defineConfig({
     target: 'es2021',
     emptyOutDir: false,
     copyPublicDir: false,
-    lib: { entry: 'progress/drover-progress.ts', formats: ['iife'], name: 'DroverProgress', fileName: () => 'drover-progress.js' },
+    lib: {
+      entry: 'progress/drover-progress.ts',
+      formats: ['iife'],
+      name: 'DroverProgress',
+      fileName: () => 'drover-progress.js',
+    },
   },
 });

@@ -93,7 +93,7 @@ class DroverProgress extends HTMLElement {
 
   private async follow(id: string, signal: AbortSignal): Promise<void> {
     const path = `${(this.getAttribute('gateway') ?? '').replace(/\/$/, '')}/v1/jobs/${encodeURIComponent(id)}`;
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted;) {
       try {
         this.take((await (await this.ask(path, signal)).json()) as FollowedJob, signal);
         if (this.ended()) return;
@@ -103,7 +103,12 @@ class DroverProgress extends HTMLElement {
       } catch (error) {
         if (signal.aborted) return;
         const status = error instanceof Refused ? error.status : 0;
-        this.trouble = status === 401 || status === 403 ? 'Not allowed' : status === 404 ? 'There is no such job' : 'No connection; trying again';
+        this.trouble =
+          status === 401 || status === 403
+            ? 'Not allowed'
+            : status === 404
+              ? 'There is no such job'
+              : 'No connection; trying again';
         this.draw();
         if (status === 401 || status === 403 || (status === 404 && failures > 2)) return this.end();
         ++failures;
@@ -115,7 +120,11 @@ class DroverProgress extends HTMLElement {
 
   private async ask(path: string, signal: AbortSignal): Promise<Response> {
     const token = this.getAttribute('token');
-    const response = await fetch(path, { signal, cache: 'no-store', headers: token ? { authorization: `Bearer ${token}` } : {} });
+    const response = await fetch(path, {
+      signal,
+      cache: 'no-store',
+      headers: token ? { authorization: `Bearer ${token}` } : {},
+    });
     if (!response.ok) throw new Refused(response.status);
     return response;
   }
@@ -129,7 +138,8 @@ class DroverProgress extends HTMLElement {
       if (done) return;
       const lines = (rest + decoder.decode(value, { stream: true })).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) if (line.startsWith('data: ')) this.take(JSON.parse(line.slice(6)) as FollowedJob, signal);
+      for (const line of lines)
+        if (line.startsWith('data: ')) this.take(JSON.parse(line.slice(6)) as FollowedJob, signal);
     }
   }
 
@@ -142,7 +152,8 @@ class DroverProgress extends HTMLElement {
     this.jobState = job;
     this.trouble = '';
     this.draw();
-    const tell = (name: string) => this.dispatchEvent(new CustomEvent(name, { detail: job, bubbles: true, composed: true }));
+    const tell = (name: string) =>
+      this.dispatchEvent(new CustomEvent(name, { detail: job, bubbles: true, composed: true }));
     tell('drover-state');
     if (!this.ended()) return;
     this.end();
@@ -185,7 +196,10 @@ function inWords(job: FollowedJob, now: number): string {
       const parts = [progress?.step, progress?.message].filter((part) => part);
       const rest = job.eta ? Date.parse(job.eta.at) - now : NaN;
       if (rest > 0) parts.push(`about ${left(rest)} left`);
-      return `${progress?.percent !== undefined ? `${progress.percent} % · ` : ''}${parts.join(' · ') || 'Running'}`.replace(/ · $/, '');
+      return `${progress?.percent !== undefined ? `${progress.percent} % · ` : ''}${parts.join(' · ') || 'Running'}`.replace(
+        / · $/,
+        '',
+      );
     }
     case 'delayed':
       return `Starts ${job.dueAt ? `in ${left(Date.parse(job.dueAt) - now)}` : 'later'}`;
@@ -198,7 +212,11 @@ function inWords(job: FollowedJob, now: number): string {
 
 function left(ms: number): string {
   const seconds = Math.max(1, Math.round(ms / 1000));
-  return seconds < 90 ? `${seconds} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+  return seconds < 90
+    ? `${seconds} s`
+    : seconds < 5400
+      ? `${Math.round(seconds / 60)} min`
+      : `${Math.round(seconds / 3600)} h`;
 }
 
 if (!customElements.get('drover-progress')) customElements.define('drover-progress', DroverProgress);

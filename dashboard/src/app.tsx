@@ -58,7 +58,8 @@ function PageOf({ route }: { route: Route }) {
       return (
         <Empty title="There is no such page">
           <p>
-            {route.path} is not an address of this dashboard. <a href={href({ page: 'overview' })}>Go to the overview</a>
+            {route.path} is not an address of this dashboard.{' '}
+            <a href={href({ page: 'overview' })}>Go to the overview</a>
           </p>
         </Empty>
       );

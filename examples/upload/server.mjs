@@ -55,7 +55,10 @@ async function pass(path, request, response) {
   const abort = new AbortController();
   response.on('close', () => abort.abort());
   const answer = await fetch(`${gateway}${path}`, { headers, signal: abort.signal });
-  response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'text/plain', 'cache-control': 'no-store' });
+  response.writeHead(answer.status, {
+    'content-type': answer.headers.get('content-type') ?? 'text/plain',
+    'cache-control': 'no-store',
+  });
   if (answer.body) await pipeline(Readable.fromWeb(answer.body), response);
   else response.end();
 }
@@ -68,7 +71,10 @@ async function serve(request, response) {
     await pipeline(createReadStream(join(here, 'page.html')), response);
   } else if (request.method === 'POST' && pathname === '/upload') {
     await upload(request, response, searchParams.get('name') ?? 'a file');
-  } else if (request.method === 'GET' && (pathname === '/drover-progress.js' || (job && uploaded.has(decodeURIComponent(job[1]))))) {
+  } else if (
+    request.method === 'GET' &&
+    (pathname === '/drover-progress.js' || (job && uploaded.has(decodeURIComponent(job[1]))))
+  ) {
     await pass(pathname, request, response);
   } else {
     response.writeHead(404, { 'content-type': 'application/json' }).end('{"detail":"there is nothing here"}');

@@ -53,6 +53,8 @@ createServer(async (request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result));
   } catch (error) {
     const refused = error instanceof Refused;
-    response.writeHead(refused ? 422 : 503, { 'drover-error': refused ? 'NotReadable' : error.name }).end(error.message);
+    response
+      .writeHead(refused ? 422 : 503, { 'drover-error': refused ? 'NotReadable' : error.name })
+      .end(error.message);
   }
 }).listen(Number(process.env.PORT), '127.0.0.1');

@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 export class Failed extends Error {}
 
@@ -50,7 +58,8 @@ export class Browser {
     page.on('pageerror', (error) => this.complaints.push(`error in the page: ${error.message}`));
     page.on('console', (message) => {
       // What a status of the API means is the page's business to tell, and so the tests'.
-      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) this.complaints.push(`console: ${message.text()}`);
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+        this.complaints.push(`console: ${message.text()}`);
     });
   }
 
@@ -69,9 +78,17 @@ export class Browser {
     await this.page.evaluate(AXE);
     const found = await this.page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
     const serious = found.violations.filter((each) => each.impact === 'serious' || each.impact === 'critical');
-    const told = serious.map((each) => `${each.id}: ${each.help}\n${each.nodes.slice(0, 3).map((node) => `    ${node.html.slice(0, 200)}\n    ${node.failureSummary?.split('\n')[1] ?? ''}`).join('\n')}`);
+    const told = serious.map(
+      (each) =>
+        `${each.id}: ${each.help}\n${each.nodes
+          .slice(0, 3)
+          .map((node) => `    ${node.html.slice(0, 200)}\n    ${node.failureSummary?.split('\n')[1] ?? ''}`)
+          .join('\n')}`,
+    );
     check(serious.length === 0, `${where}, ${this.look}: axe finds\n${told.join('\n')}`);
-    const over = await this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    const over = await this.page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
     check(over <= 0, `${where}, ${this.look}: the page is ${over} px wider than the screen`);
     check(this.complaints.length === 0, `${where}: ${this.complaints.join('\n')}`);
   }

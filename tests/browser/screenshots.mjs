@@ -11,9 +11,17 @@ for (const look of ['light', 'dark', 'narrow']) {
   const { page } = browser;
   for (const [name, hash] of Object.entries(pages)) {
     await browser.goto(hash);
-    await until('the figures', async () => (await page.locator('.state.loading').count()) === 0 && (await page.getByRole('button', { name: /^Live/ }).count()) === 1);
+    await until(
+      'the figures',
+      async () =>
+        (await page.locator('.state.loading').count()) === 0 &&
+        (await page.getByRole('button', { name: /^Live/ }).count()) === 1,
+    );
     await page.waitForTimeout(name === 'overview' ? 6000 : 1500); // small charts need some figures
-    await page.screenshot({ path: join(folder, `${name}-${look}.png`), fullPage: look === 'narrow' || /^(queue|job)/.test(name) });
+    await page.screenshot({
+      path: join(folder, `${name}-${look}.png`),
+      fullPage: look === 'narrow' || /^(queue|job)/.test(name),
+    });
     if (name === 'overview' && look === 'light' && readme) await page.screenshot({ path: readme });
   }
   await browser.close();

@@ -36,12 +36,15 @@ def main():
         gateway = stack.gateway
         gateway.ask("POST", "/v1/queues/reports/pause", {"reason": "the report database moves"})
         stack.submit_many("reports", [{"month": n} for n in range(40)], type="monthly")
-        gateway.ask("PUT", "/v1/queues/reports/schedules/nightly", {"cron": "0 3 * * *", "timeZone": "Europe/Berlin", "job": {"type": "nightly", "payload": {"all": True}}})
-        gateway.ask("PUT", "/v1/queues/mail/schedules/digest", {"cron": "*/5 * * * *", "job": {"type": "digest", "payload": {"to": "all@example.org"}}})
+        gateway.ask("PUT", "/v1/queues/reports/schedules/nightly",
+                    {"cron": "0 3 * * *", "timeZone": "Europe/Berlin", "job": {"type": "nightly", "payload": {"all": True}}})
+        gateway.ask("PUT", "/v1/queues/mail/schedules/digest",
+                    {"cron": "*/5 * * * *", "job": {"type": "digest", "payload": {"to": "all@example.org"}}})
         for _ in range(5):
             running = stack.long_job()
         running = gateway.get("/v1/queues/render/jobs?state=active&limit=1")["jobs"][:1] or [{"id": running}]
-        stack.submit_many("mail", [{"fail": "MailboxFull", "status": 422, "message": f"mailbox of user{n}@example.org is full"} for n in range(4)], type="send-mail")
+        full = [{"fail": "MailboxFull", "status": 422, "message": f"mailbox of user{n}@example.org is full"} for n in range(4)]
+        stack.submit_many("mail", full, type="send-mail")
         retried = gateway.submit("push", {"fail": "Busy", "message": "the push service answers 503"}, type="notify")
         stop = threading.Event()
         feeder = threading.Thread(target=feed, args=(stack, stop))
@@ -49,8 +52,8 @@ def main():
         try:
             stop.wait(SECONDS)
             failed = gateway.get("/v1/queues/mail/jobs?state=failed&error=RelayRefused&limit=1")["jobs"][0]["id"]
-            gateway.ask("POST", "/v1/queues/mail/bulk", {"action": "retry", "filter": {"state": "failed", "error": "MailboxFull"},
-                                                         "ratePerSecond": 2, "reason": "the mailboxes were emptied"})
+            mended = {"action": "retry", "filter": {"state": "failed", "error": "MailboxFull"}, "ratePerSecond": 2}
+            gateway.ask("POST", "/v1/queues/mail/bulk", mended | {"reason": "the mailboxes were emptied"})
             pages = {"overview": "#/", "queue": "#/queues/default.mail?window=15m", "queue-jobs": "#/queues/default.mail/jobs",
                      "queue-operations": "#/queues/default.mail/operations", "job-failed": f"#/jobs/{failed}",
                      "job-retried": f"#/jobs/{retried}", "job-running": f"#/jobs/{running[0]['id']}", "dead": "#/dead",

@@ -49,8 +49,11 @@ class Stack:
         self.address = self.run.wait_for_line(r"gateway (http://\S+)")[1]
         self.gateway = GatewayClient(self.address)
         self.run.wait_for(self.gateway.is_ready, "a gateway that is ready")
-        self.run.wait_for(lambda: self.names <= {queue["name"] for queue in self.gateway.get("/v1/queues")["queues"] if "lag" in queue}, "all queues")
+        self.run.wait_for(lambda: self.names <= self.looked_at(), "all queues")
         return self
+
+    def looked_at(self):
+        return {queue["name"] for queue in self.gateway.get("/v1/queues")["queues"] if "lag" in queue}
 
     def __exit__(self, *error):
         self.until.touch()
@@ -68,11 +71,13 @@ class Stack:
     def mails(self, number, share=0.05, queue="mail"):
         """This many mails, of which a share goes over a relay that refuses them. Their ids."""
         every = round(1 / share)
-        return self.submit_many(queue, [{"to": f"user{i}@example.org", "subject": f"Invoice {1000 + i}", "relay": "mx-old" if i % every == 3 else "mx-new"}
-                                         for i in range(number)], type="send-mail")
+        mails = [{"to": f"user{i}@example.org", "subject": f"Invoice {1000 + i}",
+                  "relay": "mx-old" if i % every == 3 else "mx-new"} for i in range(number)]
+        return self.submit_many(queue, mails, type="send-mail")
 
     def long_job(self, steps=40):
-        return self.gateway.submit("render", {"document": "handbook.md", "steps": steps, "until": str(self.until)}, type="render", labels={"user": "ada"})
+        payload = {"document": "handbook.md", "steps": steps, "until": str(self.until)}
+        return self.gateway.submit("render", payload, type="render", labels={"user": "ada"})
 
     def failed(self, queue, number):
         """Waits until so many have failed."""

@@ -36,7 +36,8 @@ export function jobPath(id: string, rest = ''): string {
 }
 export function search(parts: Record<string, string | number | undefined>): string {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(parts)) if (value !== undefined && value !== '') query.set(name, String(value));
+  for (const [name, value] of Object.entries(parts))
+    if (value !== undefined && value !== '') query.set(name, String(value));
   const text = query.toString();
   return text === '' ? '' : `?${text}`;
 }
@@ -96,13 +97,20 @@ export async function send<T>(method: string, path: string, body?: unknown): Pro
 
 /** The gateway has no such route: it is older than this page, or built without it. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof ApiError && (error.status === 405 || (error.status === 404 && error.message.startsWith('there is nothing at')));
+  return (
+    error instanceof ApiError &&
+    (error.status === 405 || (error.status === 404 && error.message.startsWith('there is nothing at')))
+  );
 }
 
 const SILENCE = 45_000; // the gateway says something every 15 s: after this long nobody is there
 
 /** Reads a stream of events until it ends. */
-export async function readEvents(path: string, onEvent: (event: ServerEvent) => void, signal: AbortSignal): Promise<void> {
+export async function readEvents(
+  path: string,
+  onEvent: (event: ServerEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const response = await ask(path, { signal, headers: { accept: 'text/event-stream' } });
   const reader = response.body?.getReader();
   if (!reader) return;

@@ -14,11 +14,17 @@ const LOOK_AT = 1000;
 
 export async function errorGroups(queue: string, window: string, signal?: AbortSignal): Promise<Groups> {
   try {
-    const found = await get<{ groups: ErrorGroup[]; jobs?: number; more?: boolean }>(queuePath(queue, `/errors${search({ window })}`), signal);
+    const found = await get<{ groups: ErrorGroup[]; jobs?: number; more?: boolean }>(
+      queuePath(queue, `/errors${search({ window })}`),
+      signal,
+    );
     return { groups: found.groups, ...(found.more && found.jobs !== undefined ? { ofNewest: found.jobs } : {}) };
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
-  const page = await get<{ jobs: Job[]; cursor?: string }>(queuePath(queue, `/jobs${search({ state: 'failed', limit: LOOK_AT })}`), signal);
+  const page = await get<{ jobs: Job[]; cursor?: string }>(
+    queuePath(queue, `/jobs${search({ state: 'failed', limit: LOOK_AT })}`),
+    signal,
+  );
   return { groups: groupByError(page.jobs), ...(page.cursor !== undefined ? { ofNewest: page.jobs.length } : {}) };
 }

@@ -68,7 +68,12 @@ export function attemptsOf(history: readonly Transition[]): Attempt[] {
 function open(attempts: Attempt[], of: Transition, waitingSince: string | undefined): Attempt {
   const last = attempts[attempts.length - 1];
   if (last && last.run === of.run && last.attempt === of.attempt && last.endedAt === undefined) return last;
-  const made: Attempt = { run: of.run, attempt: of.attempt, outcome: 'running', ...(waitingSince ? { waitingSince } : {}) };
+  const made: Attempt = {
+    run: of.run,
+    attempt: of.attempt,
+    outcome: 'running',
+    ...(waitingSince ? { waitingSince } : {}),
+  };
   attempts.push(made);
   return made;
 }

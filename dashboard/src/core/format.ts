@@ -88,7 +88,9 @@ export function clock(time: string | number | undefined, now: number): string {
   const at = new Date(time ?? NaN);
   if (Number.isNaN(at.getTime())) return '–';
   const hours = `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
-  return at.toDateString() === new Date(now).toDateString() ? hours : `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} ${hours}`;
+  return at.toDateString() === new Date(now).toDateString()
+    ? hours
+    : `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} ${hours}`;
 }
 
 export function bytes(n: number): string {

@@ -21,7 +21,15 @@ export function groupByError(jobs: readonly Job[]): ErrorGroup[] {
     const at = job.finishedAt ?? job.since;
     let group = groups.get(key);
     if (!group) {
-      group = { error: { ...error, message }, example: error.message ?? '', count: 0, first: at, last: at, sample: [], types: {} };
+      group = {
+        error: { ...error, message },
+        example: error.message ?? '',
+        count: 0,
+        first: at,
+        last: at,
+        sample: [],
+        types: {},
+      };
       groups.set(key, group);
     }
     group.count += 1;

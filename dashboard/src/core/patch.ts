@@ -30,7 +30,8 @@ export function difference(before: Json, after: Json, path = ''): PatchStep[] {
 
 export function equal(a: Json, b: Json): boolean {
   if (a === b) return true;
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((each, i) => equal(each, b[i] as Json));
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((each, i) => equal(each, b[i] as Json));
   if (!isObject(a) || !isObject(b)) return false;
   const names = Object.keys(a);
   return (
@@ -47,7 +48,10 @@ const escape = (name: string) => name.replace(/~/g, '~0').replace(/\//g, '~1');
 
 /** "to is set to "a@b.c"": for people. */
 export function inWords(step: PatchStep): string {
-  const where = step.path === '' ? 'the whole payload' : step.path.slice(1).replace(/\//g, ' › ').replace(/~1/g, '/').replace(/~0/g, '~');
+  const where =
+    step.path === ''
+      ? 'the whole payload'
+      : step.path.slice(1).replace(/\//g, ' › ').replace(/~1/g, '/').replace(/~0/g, '~');
   if (step.op === 'remove') return `${where} is removed`;
   const value = JSON.stringify(step.value);
   const shown = value.length > 120 ? `${value.slice(0, 117)}…` : value;
@@ -65,14 +69,21 @@ export function parseJson(text: string): Parsed {
     return { ok: false, problem: `This is not JSON: ${error instanceof Error ? error.message : String(error)}` };
   }
   const changed = changedNumber(text);
-  if (changed) return { ok: false, problem: `The number ${changed} is too long for a browser to keep; edit this job at the command line` };
+  if (changed)
+    return {
+      ok: false,
+      problem: `The number ${changed} is too long for a browser to keep; edit this job at the command line`,
+    };
   return { ok: true, value };
 }
 
 function changedNumber(text: string): string | undefined {
   const withoutStrings = text.replace(/"(?:\\.|[^"\\])*"/g, '""');
   for (const [number] of withoutStrings.matchAll(/-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g)) {
-    if (/^-?\d+$/.test(number) ? BigInt(number) !== BigInt(Math.trunc(Number(number))) : !Number.isFinite(Number(number))) return number;
+    if (
+      /^-?\d+$/.test(number) ? BigInt(number) !== BigInt(Math.trunc(Number(number))) : !Number.isFinite(Number(number))
+    )
+      return number;
   }
   return undefined;
 }

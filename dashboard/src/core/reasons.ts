@@ -8,5 +8,9 @@ const WORDS: Record<string, string> = {
 };
 
 export function reasonInWords(decision: { reason: string; message?: string }): string {
-  return decision.message || WORDS[decision.reason] || decision.reason.replace(/([a-z])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`);
+  return (
+    decision.message ||
+    WORDS[decision.reason] ||
+    decision.reason.replace(/([a-z])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`)
+  );
 }

@@ -28,6 +28,7 @@ export function matches(pattern: string, name: string): boolean {
 export function may(me: Me | undefined, role: Role, queue?: string): boolean {
   if (!me || me.open) return true;
   return Object.entries(me.roles).some(
-    ([pattern, roles]) => (queue === undefined || matches(pattern, queue)) && roles.some((has) => GRANTS[has]?.includes(role)),
+    ([pattern, roles]) =>
+      (queue === undefined || matches(pattern, queue)) && roles.some((has) => GRANTS[has]?.includes(role)),
   );
 }

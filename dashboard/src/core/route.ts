@@ -28,7 +28,10 @@ function split(text: string, at: string): [string, string] {
 }
 
 function parsePage(path: string): Page {
-  const parts = path.split('/').filter((part) => part !== '').map(decode);
+  const parts = path
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decode);
   const [first, second, third] = parts;
   if (first === undefined) return { page: 'overview' };
   if (first === 'queues' && second !== undefined && parts.length <= 3) {

@@ -29,7 +29,8 @@ const MANY_FAIL = 0.2;
 
 export function troublesOf(queue: Queue, now: number): Trouble[] {
   const found: Trouble[] = [];
-  if (queue.trouble) found.push({ kind: 'unreadable', severity: 'bad', what: 'Its figures cannot be read', why: queue.trouble });
+  if (queue.trouble)
+    found.push({ kind: 'unreadable', severity: 'bad', what: 'Its figures cannot be read', why: queue.trouble });
 
   const waiting = queue.counts.waiting ?? 0;
   const waited = waiting > 0 ? since(queue.oldestWaitingAt, now) : undefined;
@@ -69,7 +70,13 @@ export function troublesOf(queue: Queue, now: number): Trouble[] {
 
   // What the operator, or the local runner, has to say: WorkerUnreachable, KeyBlocked and the like.
   const said = scale?.trouble?.[0];
-  if (said) found.push({ kind: 'workers', severity: 'bad', what: said.message || inWords(said.what), ...why(said.message ? inWords(said.what) : said.reason) });
+  if (said)
+    found.push({
+      kind: 'workers',
+      severity: 'bad',
+      what: said.message || inWords(said.what),
+      ...why(said.message ? inWords(said.what) : said.reason),
+    });
 
   const failing = queue.rates?.failureRate ?? 0;
   if (failing >= SOME_FAIL) {
@@ -84,7 +91,8 @@ export function troublesOf(queue: Queue, now: number): Trouble[] {
   return found.sort((a, b) => WEIGHT[b.severity] - WEIGHT[a.severity]);
 }
 
-const inWords = (name: string) => name.replace(/([a-z])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`);
+const inWords = (name: string) =>
+  name.replace(/([a-z])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`);
 
 function why(text: string | undefined): { why?: string } {
   return text ? { why: text } : {};
@@ -111,7 +119,10 @@ export function judge(queues: readonly Queue[], now: number): Judged[] {
       const troubles = troublesOf(queue, now);
       return { queue, troubles, urgency: urgency(troubles, queue) };
     })
-    .sort((a, b) => b.urgency - a.urgency || (b.queue.lag ?? 0) - (a.queue.lag ?? 0) || (a.queue.name < b.queue.name ? -1 : 1));
+    .sort(
+      (a, b) =>
+        b.urgency - a.urgency || (b.queue.lag ?? 0) - (a.queue.lag ?? 0) || (a.queue.name < b.queue.name ? -1 : 1),
+    );
 }
 
 export function needsAttention(judged: Judged): boolean {
@@ -130,6 +141,13 @@ export function headline(judged: readonly Judged[]): { severity: Severity | 'goo
       text: `${plural(attention, 'queue needs', 'queues need')} attention${rest > 0 ? `, ${count(rest)} ${rest === 1 ? 'does' : 'do'} not` : ''}`,
     };
   }
-  if (dead > 0) return { severity: 'note', text: `All queues run; ${plural(dead, 'dead letter waits', 'dead letters wait')} for a decision` };
-  return { severity: 'good', text: judged.length === 1 ? 'The queue is well' : `All ${count(judged.length)} queues are well` };
+  if (dead > 0)
+    return {
+      severity: 'note',
+      text: `All queues run; ${plural(dead, 'dead letter waits', 'dead letters wait')} for a decision`,
+    };
+  return {
+    severity: 'good',
+    text: judged.length === 1 ? 'The queue is well' : `All ${count(judged.length)} queues are well`,
+  };
 }

@@ -66,7 +66,8 @@ async function follow(signal: AbortSignal): Promise<void> {
             if (signal.aborted) return;
             failures = 0;
             if (event.event === 'queues') take(JSON.parse(event.data) as Queues);
-            else if (event.event === 'changes' && queues.value) take(applyChanges(queues.value, JSON.parse(event.data) as Changes));
+            else if (event.event === 'changes' && queues.value)
+              take(applyChanges(queues.value, JSON.parse(event.data) as Changes));
           },
           signal,
         );
@@ -83,7 +84,8 @@ async function follow(signal: AbortSignal): Promise<void> {
         continue;
       }
       link.value = 'broken';
-      linkError.value = error instanceof ApiError ? error : new ApiError(0, 'No answer', 'The connection to the gateway was cut.');
+      linkError.value =
+        error instanceof ApiError ? error : new ApiError(0, 'No answer', 'The connection to the gateway was cut.');
       if (needsToken.value) return; // another token begins anew
       await pause(RETRY[Math.min(failures++, RETRY.length - 1)] ?? 0, signal);
     }

@@ -12,7 +12,11 @@ import { say } from '../ui/toast';
 const PAGE = 100;
 
 export function AuditPage() {
-  const newest = usePolled('audit', (signal) => get<{ entries: AuditEntry[] }>(`/v1/audit${search({ limit: PAGE })}`, signal), 3000);
+  const newest = usePolled(
+    'audit',
+    (signal) => get<{ entries: AuditEntry[] }>(`/v1/audit${search({ limit: PAGE })}`, signal),
+    3000,
+  );
   const [older, setOlder] = useState<AuditEntry[]>([]);
   const [ended, setEnded] = useState(false);
   const [find, setFind] = useState('');
@@ -35,10 +39,18 @@ export function AuditPage() {
   if (!entries) return <Loading what="the audit trail" />;
   const all = [...seen, ...older.filter((each) => !seen.some((one) => one.id === each.id))];
   const low = find.toLowerCase();
-  const shown = all.filter((each) => low === '' || [each.who, each.queue, each.job, each.reason, actionInWords(each)].some((text) => text?.toLowerCase().includes(low)));
+  const shown = all.filter(
+    (each) =>
+      low === '' ||
+      [each.who, each.queue, each.job, each.reason, actionInWords(each)].some((text) =>
+        text?.toLowerCase().includes(low),
+      ),
+  );
   const more = async () => {
     try {
-      const page = await get<{ entries: AuditEntry[] }>(`/v1/audit${search({ limit: PAGE, before: all[all.length - 1]?.id })}`);
+      const page = await get<{ entries: AuditEntry[] }>(
+        `/v1/audit${search({ limit: PAGE, before: all[all.length - 1]?.id })}`,
+      );
       setOlder([...older, ...page.entries]);
       setEnded(page.entries.length < PAGE);
     } catch (error) {
@@ -49,12 +61,20 @@ export function AuditPage() {
     <>
       <Title />
       {all.length === 0 ? (
-        <Empty title="Nobody has changed anything yet">Whoever pauses, retries, cancels, deletes or schedules through a gateway is noted here for 30 days.</Empty>
+        <Empty title="Nobody has changed anything yet">
+          Whoever pauses, retries, cancels, deletes or schedules through a gateway is noted here for 30 days.
+        </Empty>
       ) : (
         <section class="panel" aria-label="Entries">
           <header class="panel-title">
             <span class="muted">Kept for 30 days</span>
-            <input type="search" aria-label="Filter entries" placeholder="Filter: who, queue, reason" value={find} onInput={(event) => setFind(event.currentTarget.value)} />
+            <input
+              type="search"
+              aria-label="Filter entries"
+              placeholder="Filter: who, queue, reason"
+              value={find}
+              onInput={(event) => setFind(event.currentTarget.value)}
+            />
           </header>
           <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of entries">
             <table class="plain-table cards">
@@ -79,7 +99,13 @@ export function AuditPage() {
                       {each.status >= 400 && <span class="bad small"> refused ({each.status})</span>}
                     </td>
                     <td>
-                      {each.job ? <JobLink id={each.job} /> : each.queue ? <a href={queueHref(each.queue)}>{each.queue}</a> : '–'}
+                      {each.job ? (
+                        <JobLink id={each.job} />
+                      ) : each.queue ? (
+                        <a href={queueHref(each.queue)}>{each.queue}</a>
+                      ) : (
+                        '–'
+                      )}
                     </td>
                     <td class="muted">{each.reason ?? ''}</td>
                   </tr>

@@ -45,11 +45,15 @@ function useJob(id: string) {
         }
       } catch (problem) {
         if (abort.signal.aborted) return;
-        error.value = problem instanceof ApiError ? problem : new ApiError(0, 'No answer', 'The connection to the gateway was cut.');
+        error.value =
+          problem instanceof ApiError
+            ? problem
+            : new ApiError(0, 'No answer', 'The connection to the gateway was cut.');
         if (error.value.status === 404 && !job.value) return;
       }
       // Of one that has ended, now and then: somebody may retry it.
-      if (!abort.signal.aborted) timer = window.setTimeout(follow, job.value && ENDED.has(job.value.state) ? 3000 : 1000);
+      if (!abort.signal.aborted)
+        timer = window.setTimeout(follow, job.value && ENDED.has(job.value.state) ? 3000 : 1000);
     };
     void follow();
     return () => {
@@ -76,7 +80,12 @@ async function payloadOf(id: string, signal: AbortSignal): Promise<Payload> {
   const type = response.headers.get('content-type') ?? '';
   const key = keyOf(response.headers.get('drover-key'));
   try {
-    return { type, size: content.byteLength, text: new TextDecoder('utf-8', { fatal: true }).decode(content), ...(key !== undefined ? { key } : {}) };
+    return {
+      type,
+      size: content.byteLength,
+      text: new TextDecoder('utf-8', { fatal: true }).decode(content),
+      ...(key !== undefined ? { key } : {}),
+    };
   } catch {
     return { type, size: content.byteLength };
   }
@@ -85,8 +94,16 @@ async function payloadOf(id: string, signal: AbortSignal): Promise<Payload> {
 export function JobPage({ id }: { id: string }) {
   const { job, error, again } = useJob(id);
   const changed = job ? `${job.state} ${job.run} ${job.attempt}` : '';
-  const history = usePolled(`${id} ${changed}`, (signal) => get<{ history: Transition[] }>(jobPath(id, '/history'), signal), job && ENDED.has(job.state) ? 0 : 2000);
-  const logs = usePolled(`${id}`, (signal) => get<{ logs: LogEntry[] }>(jobPath(id, '/logs'), signal), job && ENDED.has(job.state) ? 5000 : 1000);
+  const history = usePolled(
+    `${id} ${changed}`,
+    (signal) => get<{ history: Transition[] }>(jobPath(id, '/history'), signal),
+    job && ENDED.has(job.state) ? 0 : 2000,
+  );
+  const logs = usePolled(
+    `${id}`,
+    (signal) => get<{ logs: LogEntry[] }>(jobPath(id, '/logs'), signal),
+    job && ENDED.has(job.state) ? 5000 : 1000,
+  );
   const payload = usePolled(id, (signal) => payloadOf(id, signal), 0);
   const [lastHistory, setLastHistory] = useState<Transition[]>([]);
   useEffect(() => {
@@ -103,7 +120,8 @@ export function JobPage({ id }: { id: string }) {
     if (error?.status === 404) {
       return (
         <Empty title={`There is no job ${id}`}>
-          It ended longer ago than its queue keeps jobs (spec.retention), its queue tells no events (spec.events), or your token may not see it.
+          It ended longer ago than its queue keeps jobs (spec.retention), its queue tells no events (spec.events), or
+          your token may not see it.
         </Empty>
       );
     }
@@ -113,7 +131,8 @@ export function JobPage({ id }: { id: string }) {
   return (
     <>
       <p class="crumb">
-        <a href={queueHref(job.queue)}>{shortQueue(job.queue)}</a> / <a href={queueHref(job.queue, 'jobs', { state: job.state })}>{job.state} jobs</a>
+        <a href={queueHref(job.queue)}>{shortQueue(job.queue)}</a> /{' '}
+        <a href={queueHref(job.queue, 'jobs', { state: job.state })}>{job.state} jobs</a>
       </p>
       <header class="page-title">
         <h1>
@@ -126,7 +145,10 @@ export function JobPage({ id }: { id: string }) {
       <Now job={job} />
       <dl class="facts">
         <Fact name="Submitted">
-          <Clock at={job.submittedAt} /> <span class="muted">(<Ago at={job.submittedAt} />)</span>
+          <Clock at={job.submittedAt} />{' '}
+          <span class="muted">
+            (<Ago at={job.submittedAt} />)
+          </span>
         </Fact>
         <Fact name="Tries">
           {job.attempt}
@@ -155,19 +177,39 @@ export function JobPage({ id }: { id: string }) {
       </dl>
       <div class="two-columns even">
         <Section title="What happened">
-          {history.error && lastHistory.length === 0 ? <Problem what="The history" error={history.error} again={history.again} /> : <Timeline history={lastHistory} />}
+          {history.error && lastHistory.length === 0 ? (
+            <Problem what="The history" error={history.error} again={history.again} />
+          ) : (
+            <Timeline history={lastHistory} />
+          )}
         </Section>
         <div class="stack">
-          <Section title="Payload" aside={payload.value && <span class="muted small">{payload.value.type} {bytes(payload.value.size)}</span>}>
+          <Section
+            title="Payload"
+            aside={
+              payload.value && (
+                <span class="muted small">
+                  {payload.value.type} {bytes(payload.value.size)}
+                </span>
+              )
+            }
+          >
             <PayloadView payload={payload.value} error={payload.error} again={payload.again} />
           </Section>
-          <Section title="Result" aside={job.resultType ? <span class="muted small">{job.resultType}</span> : undefined}>
+          <Section
+            title="Result"
+            aside={job.resultType ? <span class="muted small">{job.resultType}</span> : undefined}
+          >
             <ResultView job={job} />
           </Section>
         </div>
       </div>
       <Section title="Logs" aside={<span class="muted small">{ENDED.has(job.state) ? '' : 'as they come'}</span>}>
-        {logs.error && !logs.value ? <Problem what="The logs" error={logs.error} again={logs.again} /> : <Logs logs={logs.value?.logs ?? []} />}
+        {logs.error && !logs.value ? (
+          <Problem what="The logs" error={logs.error} again={logs.again} />
+        ) : (
+          <Logs logs={logs.value?.logs ?? []} />
+        )}
       </Section>
     </>
   );
@@ -227,7 +269,13 @@ function Now({ job }: { job: Job }) {
                 {' '}
                 · done{' '}
                 <span title={`reckoned from ${ETA_BY[eta.by] ?? eta.by}`}>
-                  {Date.parse(eta.at) < now.value ? 'any moment' : <>about <Ago at={eta.at} /></>}
+                  {Date.parse(eta.at) < now.value ? (
+                    'any moment'
+                  ) : (
+                    <>
+                      about <Ago at={eta.at} />
+                    </>
+                  )}
                 </span>
               </>
             )}
@@ -243,12 +291,19 @@ function Now({ job }: { job: Job }) {
       <div class="banner info">
         {job.state === 'delayed' ? (
           <>
-            <strong>Due <Ago at={job.dueAt} /></strong> ({clock(job.dueAt, now.value)})
+            <strong>
+              Due <Ago at={job.dueAt} />
+            </strong>{' '}
+            ({clock(job.dueAt, now.value)})
           </>
         ) : (
           <>
             <strong>Waits for a worker</strong> since <Ago at={job.since} />
-            {job.eta && <>, done about <Ago at={job.eta.at} /></>}
+            {job.eta && (
+              <>
+                , done about <Ago at={job.eta.at} />
+              </>
+            )}
           </>
         )}
       </div>
@@ -257,7 +312,11 @@ function Now({ job }: { job: Job }) {
   return null;
 }
 
-const ETA_BY: Record<string, string> = { progress: 'its progress', runTime: 'how long such jobs take', position: 'what is before it' };
+const ETA_BY: Record<string, string> = {
+  progress: 'its progress',
+  runTime: 'how long such jobs take',
+  position: 'what is before it',
+};
 
 function Actions({ job, payload, again }: { job: Job; payload: Payload | undefined; again: () => void }) {
   const operates = may('operate', job.queue);
@@ -268,7 +327,11 @@ function Actions({ job, payload, again }: { job: Job; payload: Payload | undefin
         title="Retry this job?"
         action="Retry"
         askReason
-        onConfirm={(reason) => attempt('It is in its queue again', () => send('POST', jobPath(job.id, '/retry'), reason ? { reason } : {})).then(again)}
+        onConfirm={(reason) =>
+          attempt('It is in its queue again', () =>
+            send('POST', jobPath(job.id, '/retry'), reason ? { reason } : {}),
+          ).then(again)
+        }
       >
         <p>It goes to {job.queue} again as it is, with all its attempts.</p>
       </Confirm>,
@@ -280,9 +343,17 @@ function Actions({ job, payload, again }: { job: Job; payload: Payload | undefin
         action="Cancel the job"
         danger
         askReason
-        onConfirm={(reason) => attempt('It is being cancelled', () => send('POST', jobPath(job.id, '/cancel'), reason ? { reason } : {})).then(again)}
+        onConfirm={(reason) =>
+          attempt('It is being cancelled', () =>
+            send('POST', jobPath(job.id, '/cancel'), reason ? { reason } : {}),
+          ).then(again)
+        }
       >
-        <p>{job.state === 'active' ? 'Its worker is told to stop; whatever it answers, the job is not tried again.' : 'It is not run.'}</p>
+        <p>
+          {job.state === 'active'
+            ? 'Its worker is told to stop; whatever it answers, the job is not tried again.'
+            : 'It is not run.'}
+        </p>
       </Confirm>,
     );
   const remove = () =>
@@ -305,7 +376,12 @@ function Actions({ job, payload, again }: { job: Job; payload: Payload | undefin
         </button>
       )}
       {may('submit', job.queue) && (
-        <button type="button" disabled={payload?.text === undefined} title={payload?.text === undefined ? 'The payload is not to be had' : undefined} onClick={() => payload && editJob(job, payload, again)}>
+        <button
+          type="button"
+          disabled={payload?.text === undefined}
+          title={payload?.text === undefined ? 'The payload is not to be had' : undefined}
+          onClick={() => payload && editJob(job, payload, again)}
+        >
           {job.state === 'failed' ? 'Edit and retry…' : 'Edit and resubmit…'}
         </button>
       )}
@@ -351,11 +427,29 @@ function Timeline({ history }: { history: readonly Transition[] }) {
             </div>
             {each.error?.message && <div class="message small">{each.error.message}</div>}
             <div class="muted small">
-              {each.startedAt ? <Clock at={each.startedAt} /> : each.endedAt ? <Clock at={each.endedAt} /> : <>since <Clock at={each.waitingSince} /></>}
+              {each.startedAt ? (
+                <Clock at={each.startedAt} />
+              ) : each.endedAt ? (
+                <Clock at={each.endedAt} />
+              ) : (
+                <>
+                  since <Clock at={each.waitingSince} />
+                </>
+              )}
               {took(each)}
               {each.pod && <> · {each.pod}</>}
-              {each.nextAt && !each.startedAt && <> · due <Clock at={each.nextAt} /></>}
-              {each.outcome === 'retrying' && each.nextAt && <> · next at <Clock at={each.nextAt} /></>}
+              {each.nextAt && !each.startedAt && (
+                <>
+                  {' '}
+                  · due <Clock at={each.nextAt} />
+                </>
+              )}
+              {each.outcome === 'retrying' && each.nextAt && (
+                <>
+                  {' '}
+                  · next at <Clock at={each.nextAt} />
+                </>
+              )}
             </div>
           </li>
         );
@@ -365,12 +459,25 @@ function Timeline({ history }: { history: readonly Transition[] }) {
 }
 
 function took(each: Attempt): string {
-  const waited = each.waitingSince && each.startedAt ? (Date.parse(each.startedAt) - Date.parse(each.waitingSince)) / 1000 : undefined;
-  const ran = each.busy ?? (each.startedAt && each.endedAt ? (Date.parse(each.endedAt) - Date.parse(each.startedAt)) / 1000 : undefined);
+  const waited =
+    each.waitingSince && each.startedAt
+      ? (Date.parse(each.startedAt) - Date.parse(each.waitingSince)) / 1000
+      : undefined;
+  const ran =
+    each.busy ??
+    (each.startedAt && each.endedAt ? (Date.parse(each.endedAt) - Date.parse(each.startedAt)) / 1000 : undefined);
   return `${waited !== undefined && waited >= 0.001 ? ` · waited ${duration(waited)}` : ''}${ran !== undefined ? ` · took ${duration(ran)}` : ''}`;
 }
 
-function PayloadView({ payload, error, again }: { payload: Payload | undefined; error: ApiError | undefined; again: () => void }) {
+function PayloadView({
+  payload,
+  error,
+  again,
+}: {
+  payload: Payload | undefined;
+  error: ApiError | undefined;
+  again: () => void;
+}) {
   if (error) {
     if (isMissing(error)) return <Empty title="This gateway does not show payloads">A newer one does.</Empty>;
     if (error.status === 404) return <Empty title="Kafka has it no more">{error.message}</Empty>;
@@ -378,7 +485,8 @@ function PayloadView({ payload, error, again }: { payload: Payload | undefined; 
   }
   if (!payload) return <Loading what="the payload" />;
   if (payload.size === 0) return <Empty title="It has none" />;
-  if (payload.text === undefined) return <Empty title={`${bytes(payload.size)} that are not text`}>drover dead show prints them.</Empty>;
+  if (payload.text === undefined)
+    return <Empty title={`${bytes(payload.size)} that are not text`}>drover dead show prints them.</Empty>;
   return (
     <pre class="code" tabIndex={0}>
       {pretty(payload.text)}
@@ -402,7 +510,12 @@ function ResultView({ job }: { job: Job }) {
         {typeof job.result === 'string' ? job.result : JSON.stringify(job.result, null, 2)}
       </pre>
     ) : null;
-  if (!whole && results.length === 0) return <p class="muted">{job.state === 'completed' ? 'It completed without one.' : ENDED.has(job.state) ? 'There is none.' : 'Not yet.'}</p>;
+  if (!whole && results.length === 0)
+    return (
+      <p class="muted">
+        {job.state === 'completed' ? 'It completed without one.' : ENDED.has(job.state) ? 'There is none.' : 'Not yet.'}
+      </p>
+    );
   return (
     <>
       {whole}
@@ -454,7 +567,9 @@ function Logs({ logs }: { logs: readonly LogEntry[] }) {
         entry.lines.split('\n').map((line, i, lines) => (
           <div key={`${entry.at} ${i}`} class={entry.level === 'error' ? 'bad' : entry.level === 'warn' ? 'warn' : ''}>
             <span class="muted">{clock(entry.at, now.value)}</span> {line}
-            {i === lines.length - 1 && entry.linesLeftOut ? <span class="muted"> … {entry.linesLeftOut} lines were left out</span> : null}
+            {i === lines.length - 1 && entry.linesLeftOut ? (
+              <span class="muted"> … {entry.linesLeftOut} lines were left out</span>
+            ) : null}
           </div>
         )),
       )}

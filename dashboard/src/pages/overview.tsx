@@ -28,8 +28,8 @@ export function Overview() {
     return (
       <Empty title="There are no queues yet">
         <p>
-          Apply a JobQueue (<code>kubectl apply -f queue.yaml</code>), or run one here: <code>drover run -f queue.yaml</code>. With a token, only the queues of its
-          roles are shown.
+          Apply a JobQueue (<code>kubectl apply -f queue.yaml</code>), or run one here:{' '}
+          <code>drover run -f queue.yaml</code>. With a token, only the queues of its roles are shown.
         </p>
       </Empty>
     );
@@ -52,7 +52,9 @@ function Queues() {
             {shown.slice(0, MOST_SHOWN).map((each) => (
               <Attention key={each.queue.name} judged={each} />
             ))}
-            {shown.length > MOST_SHOWN && <p class="muted small">and {count(shown.length - MOST_SHOWN)} more, at the top of the list below</p>}
+            {shown.length > MOST_SHOWN && (
+              <p class="muted small">and {count(shown.length - MOST_SHOWN)} more, at the top of the list below</p>
+            )}
           </section>
         )}
         <ChartOfOne />
@@ -88,7 +90,11 @@ function Attention({ judged: { queue, troubles } }: { judged: Judged }) {
           </li>
         )}
       </ul>
-      <p class="mend">{troubles.map((trouble) => <Mend key={trouble.kind} trouble={trouble} queue={queue.name} />)}</p>
+      <p class="mend">
+        {troubles.map((trouble) => (
+          <Mend key={trouble.kind} trouble={trouble} queue={queue.name} />
+        ))}
+      </p>
     </article>
   );
 }
@@ -196,7 +202,11 @@ function Table() {
   }, [judged.value, sort, filter]);
   const by = (key: SortKey, name: string, kind = 'number') => (
     <Head kind={kind} sort={sort === key ? (key === 'name' ? 'ascending' : 'descending') : 'none'}>
-      <button type="button" class={`plain sorter ${sort === key ? 'on' : ''}`} onClick={() => setQuery({ ...query, sort: sort === key ? undefined : key })}>
+      <button
+        type="button"
+        class={`plain sorter ${sort === key ? 'on' : ''}`}
+        onClick={() => setQuery({ ...query, sort: sort === key ? undefined : key })}
+      >
         {name}
       </button>
     </Head>
@@ -260,13 +270,18 @@ function QueueRow({ judged: { queue, troubles } }: { judged: Judged }) {
         <a href={queueHref(queue.name)} data-row title={queue.name}>
           {shortQueue(queue.name)}
         </a>
-        <span class={worst ? `sub ${worst.severity}` : 'sub muted'}>{worst ? worst.what : queue.events === false ? 'tells no events' : 'well'}</span>
+        <span class={worst ? `sub ${worst.severity}` : 'sub muted'}>
+          {worst ? worst.what : queue.events === false ? 'tells no events' : 'well'}
+        </span>
       </Cell>
       <Cell kind="number" label="lag">
         {short(queue.lag)}
       </Cell>
       <Cell kind="spark-cell">
-        <Spark values={(recentLag.get(queue.name) ?? []).map((each) => each.lag)} label={`Lag of ${queue.name} of late`} />
+        <Spark
+          values={(recentLag.get(queue.name) ?? []).map((each) => each.lag)}
+          label={`Lag of ${queue.name} of late`}
+        />
       </Cell>
       <Cell kind="number" label="active">
         {short(queue.counts.active)}
@@ -285,7 +300,9 @@ function QueueRow({ judged: { queue, troubles } }: { judged: Judged }) {
         {scale ? (
           <span title={scale.message ?? scale.reason}>
             {scale.ready ?? scale.replicas}
-            {scale.desired !== undefined && scale.desired !== (scale.ready ?? scale.replicas) && <span class="info"> → {scale.desired}</span>}
+            {scale.desired !== undefined && scale.desired !== (scale.ready ?? scale.replicas) && (
+              <span class="info"> → {scale.desired}</span>
+            )}
             {scale.max !== undefined && <span class="muted small"> of {scale.max}</span>}
           </span>
         ) : (

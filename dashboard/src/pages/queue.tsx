@@ -42,7 +42,11 @@ const TABS: [QueueTab, string][] = [
 export function QueuePage({ queue: name, tab }: { queue: string; tab: QueueTab }) {
   const asked = route.value.query['window'];
   const window = WINDOWS.some(([value]) => value === asked) ? (asked ?? '1h') : '1h';
-  const detail = usePolled(`${name} ${window}`, (signal) => get<QueueDetail>(queuePath(name, `?window=${window}`), signal), 2000);
+  const detail = usePolled(
+    `${name} ${window}`,
+    (signal) => get<QueueDetail>(queuePath(name, `?window=${window}`), signal),
+    2000,
+  );
   const queue = detail.value;
   if (!queue) {
     if (detail.error?.status === 404) {
@@ -139,7 +143,8 @@ function Troubles({ troubles, queue }: { troubles: Trouble[]; queue: string }) {
 
 function QueueOverview({ queue, window }: { queue: QueueDetail; window: string }) {
   const { figures, scale } = queue;
-  const waited = (queue.counts.waiting ?? 0) > 0 ? since(queue.oldestWaitingAt ?? queue.oldest?.waiting, now.value) : undefined;
+  const waited =
+    (queue.counts.waiting ?? 0) > 0 ? since(queue.oldestWaitingAt ?? queue.oldest?.waiting, now.value) : undefined;
   const troubles = troublesOf(queue, now.value);
   const toneOf = (kind: Trouble['kind']) => troubles.find((each) => each.kind === kind)?.severity;
   const name = WINDOWS.find(([value]) => value === window)?.[1] ?? window;
@@ -147,8 +152,17 @@ function QueueOverview({ queue, window }: { queue: QueueDetail; window: string }
     <>
       <div class="tiles">
         <Tile label="Lag" value={short(queue.lag)} hint="jobs not done yet" />
-        <Tile label="Oldest wait" value={waited === undefined ? '–' : duration(Math.floor(waited))} tone={toneOf('late') ?? toneOf('no-workers')} hint="of a waiting job" />
-        <Tile label="Done" value={rate(queue.rates?.completed ?? figures.completed / seconds(window))} hint={queue.rates ? 'over 5 min' : `over ${name}`} />
+        <Tile
+          label="Oldest wait"
+          value={waited === undefined ? '–' : duration(Math.floor(waited))}
+          tone={toneOf('late') ?? toneOf('no-workers')}
+          hint="of a waiting job"
+        />
+        <Tile
+          label="Done"
+          value={rate(queue.rates?.completed ?? figures.completed / seconds(window))}
+          hint={queue.rates ? 'over 5 min' : `over ${name}`}
+        />
         <Tile
           label="Failing"
           value={percent(queue.rates?.failureRate ?? figures.failureRate)}
@@ -160,10 +174,19 @@ function QueueOverview({ queue, window }: { queue: QueueDetail; window: string }
           label="Workers"
           value={scale ? (scale.ready ?? scale.replicas) : '–'}
           tone={toneOf('no-workers')}
-          hint={scale ? `wanted ${scale.desired ?? scale.replicas}${scale.max !== undefined ? `, ${scale.min ?? 0} to ${scale.max}` : ''}` : 'not known here'}
+          hint={
+            scale
+              ? `wanted ${scale.desired ?? scale.replicas}${scale.max !== undefined ? `, ${scale.min ?? 0} to ${scale.max}` : ''}`
+              : 'not known here'
+          }
           href={queueHref(queue.name, 'workers')}
         />
-        <Tile label="Dead letters" value={short(deadOf(queue))} href={queueHref(queue.name, 'dead')} hint="failed, not retried" />
+        <Tile
+          label="Dead letters"
+          value={short(deadOf(queue))}
+          href={queueHref(queue.name, 'dead')}
+          hint="failed, not retried"
+        />
       </div>
       <nav class="states" aria-label="Jobs by state">
         {STATES.map((state) => (
@@ -174,7 +197,13 @@ function QueueOverview({ queue, window }: { queue: QueueDetail; window: string }
       </nav>
       <div class="window" role="group" aria-label="Time shown">
         {WINDOWS.map(([value, title]) => (
-          <button key={value} type="button" class="chip" aria-pressed={window === value} onClick={() => setQuery({ ...route.value.query, window: value === '1h' ? undefined : value })}>
+          <button
+            key={value}
+            type="button"
+            class="chip"
+            aria-pressed={window === value}
+            onClick={() => setQuery({ ...route.value.query, window: value === '1h' ? undefined : value })}
+          >
             {title}
           </button>
         ))}
@@ -213,25 +242,53 @@ function Throughput({ queue }: { queue: QueueDetail }) {
     const minutes = fillMinutes(figures.minutes, Date.parse(figures.since), Date.now());
     const lines: Line[] = [
       // The failed ones are drawn over the foot of all that ended.
-      { label: 'completed', color: '--series-done', kind: 'bars', values: minutes.map((each) => each.completed + each.failed), format: count },
-      { label: 'failed', color: '--series-failed', kind: 'bars', values: minutes.map((each) => each.failed), format: count },
-      { label: 'retried', color: '--series-retried', kind: 'line', values: minutes.map((each) => each.retried), format: count },
+      {
+        label: 'completed',
+        color: '--series-done',
+        kind: 'bars',
+        values: minutes.map((each) => each.completed + each.failed),
+        format: count,
+      },
+      {
+        label: 'failed',
+        color: '--series-failed',
+        kind: 'bars',
+        values: minutes.map((each) => each.failed),
+        format: count,
+      },
+      {
+        label: 'retried',
+        color: '--series-retried',
+        kind: 'line',
+        values: minutes.map((each) => each.retried),
+        format: count,
+      },
     ];
-    return { times: minutes.map((each) => each.at / 1000), lines, step: minutes.length > 1 ? ((minutes[1]?.at ?? 0) - (minutes[0]?.at ?? 0)) / 60_000 : 1 };
+    return {
+      times: minutes.map((each) => each.at / 1000),
+      lines,
+      step: minutes.length > 1 ? ((minutes[1]?.at ?? 0) - (minutes[0]?.at ?? 0)) / 60_000 : 1,
+    };
   }, [figures.minutes, figures.since]);
-  if (figures.completed + figures.failed + figures.retried === 0) return <Empty title="Nothing ended in this time">Choose a longer time, or submit a job.</Empty>;
+  if (figures.completed + figures.failed + figures.retried === 0)
+    return <Empty title="Nothing ended in this time">Choose a longer time, or submit a job.</Empty>;
   return (
     <>
       <Chart label={`Jobs of ${queue.name} that ended`} times={drawn.times} lines={drawn.lines} />
       <p class="muted small">
-        Per {drawn.step === 1 ? 'minute' : duration(drawn.step * 60)}; {plural(figures.completed, 'job')} completed, {count(figures.failed)} failed, {count(figures.retried)} retried.
+        Per {drawn.step === 1 ? 'minute' : duration(drawn.step * 60)}; {plural(figures.completed, 'job')} completed,{' '}
+        {count(figures.failed)} failed, {count(figures.retried)} retried.
       </p>
     </>
   );
 }
 
 function Percentiles({ queue: { figures, name } }: { queue: QueueDetail }) {
-  const rows: [string, Times][] = [['wait', figures.wait], ['run', figures.run], ...Object.entries(figures.types ?? {}).map(([type, times]): [string, Times] => [`run of ${type}`, times])];
+  const rows: [string, Times][] = [
+    ['wait', figures.wait],
+    ['run', figures.run],
+    ...Object.entries(figures.types ?? {}).map(([type, times]): [string, Times] => [`run of ${type}`, times]),
+  ];
   const known = rows.filter(([, times]) => times.count > 0);
   if (known.length === 0) return <Empty title="No job ended in this time" />;
   const most = Math.max(...known.map(([, times]) => times.p99), 0.001);
@@ -241,9 +298,15 @@ function Percentiles({ queue: { figures, name } }: { queue: QueueDetail }) {
       <thead>
         <tr>
           <th scope="col">Time to</th>
-          <th scope="col" class="number">half of them</th>
-          <th scope="col" class="number">95 %</th>
-          <th scope="col" class="number">99 %</th>
+          <th scope="col" class="number">
+            half of them
+          </th>
+          <th scope="col" class="number">
+            95 %
+          </th>
+          <th scope="col" class="number">
+            99 %
+          </th>
           <th scope="col" class="wide">
             <span class="sr">As bars</span>
           </th>
@@ -290,14 +353,16 @@ function Errors({ queue: { figures, name } }: { queue: QueueDetail }) {
 function Operations({ queue }: { queue: string }) {
   const found = usePolled(queue, (signal) => get<{ operations: Operation[] }>(queuePath(queue, '/bulk'), signal), 2000);
   if (found.error && !found.value) {
-    if (isMissing(found.error)) return <Empty title="This gateway has no operations on many jobs">A newer one has.</Empty>;
+    if (isMissing(found.error))
+      return <Empty title="This gateway has no operations on many jobs">A newer one has.</Empty>;
     return <Problem what="The operations" error={found.error} again={found.again} />;
   }
   if (!found.value) return <Loading what="operations" />;
   if (found.value.operations.length === 0) {
     return (
       <Empty title="No operations">
-        Retry, cancel or delete many jobs at once from <a href={queueHref(queue, 'jobs')}>Jobs</a> or <a href={queueHref(queue, 'dead')}>Dead letters</a>; how far each is is shown here.
+        Retry, cancel or delete many jobs at once from <a href={queueHref(queue, 'jobs')}>Jobs</a> or{' '}
+        <a href={queueHref(queue, 'dead')}>Dead letters</a>; how far each is is shown here.
       </Empty>
     );
   }

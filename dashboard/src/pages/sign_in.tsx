@@ -26,7 +26,13 @@ export function SignIn() {
         )}
         <label class="field">
           <span>Token</span>
-          <input type="password" autocomplete="off" autofocus value={typed} onInput={(event) => setTyped(event.currentTarget.value)} />
+          <input
+            type="password"
+            autocomplete="off"
+            autofocus
+            value={typed}
+            onInput={(event) => setTyped(event.currentTarget.value)}
+          />
         </label>
         <button type="submit" class="primary" disabled={typed.trim() === ''}>
           Sign in

@@ -39,13 +39,35 @@ export function JobLink({ id }: { id: string }) {
 export function ProgressBar({ progress, label }: { progress: Progress | undefined; label: string }) {
   const percent = progress?.percent;
   return (
-    <div class="progress" role="progressbar" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={percent}>
-      <div class={percent === undefined ? 'bar unknown' : 'bar'} style={{ width: percent === undefined ? '100%' : `${percent}%` }} />
+    <div
+      class="progress"
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={percent}
+    >
+      <div
+        class={percent === undefined ? 'bar unknown' : 'bar'}
+        style={{ width: percent === undefined ? '100%' : `${percent}%` }}
+      />
     </div>
   );
 }
 
-export function Tile({ label, value, hint, tone, href }: { label: string; value: ComponentChildren; hint?: ComponentChildren; tone?: string | undefined; href?: string }) {
+export function Tile({
+  label,
+  value,
+  hint,
+  tone,
+  href,
+}: {
+  label: string;
+  value: ComponentChildren;
+  hint?: ComponentChildren;
+  tone?: string | undefined;
+  href?: string;
+}) {
   const inside = (
     <>
       <span class="tile-label">{label}</span>
@@ -62,7 +84,15 @@ export function Tile({ label, value, hint, tone, href }: { label: string; value:
   );
 }
 
-export function Section({ title, aside, children }: { title: string; aside?: ComponentChildren; children: ComponentChildren }) {
+export function Section({
+  title,
+  aside,
+  children,
+}: {
+  title: string;
+  aside?: ComponentChildren;
+  children: ComponentChildren;
+}) {
   return (
     <section class="panel">
       <header class="panel-title">

@@ -111,7 +111,10 @@ function Bulk({ queue, action, filter, example }: BulkProps) {
       <div class="dry-run" aria-live="polite">
         {dry.error ? (
           isMissing(dry.error) ? (
-            <p class="bad">This gateway cannot act on many jobs at once. Use the command line: drover dead redrive, or a newer gateway.</p>
+            <p class="bad">
+              This gateway cannot act on many jobs at once. Use the command line: drover dead redrive, or a newer
+              gateway.
+            </p>
           ) : (
             <Problem what="The dry run" error={dry.error} again={dry.again} />
           )
@@ -123,7 +126,8 @@ function Bulk({ queue, action, filter, example }: BulkProps) {
               <strong class="big" data-testid="matched">
                 {count(dry.value.matched)}
               </strong>{' '}
-              {dry.value.matched === 1 ? 'job fits' : 'jobs fit'} now{dry.value.matched === 0 ? ': there is nothing to do' : ''}
+              {dry.value.matched === 1 ? 'job fits' : 'jobs fit'} now
+              {dry.value.matched === 0 ? ': there is nothing to do' : ''}
             </p>
             {dry.value.sample.length > 0 && <Sample jobs={dry.value.sample} />}
           </>
@@ -132,7 +136,8 @@ function Bulk({ queue, action, filter, example }: BulkProps) {
       {action === 'retry' && (
         <div class="field">
           <label class="check">
-            <input type="checkbox" checked={limited} onChange={(event) => setLimited(event.currentTarget.checked)} /> At most
+            <input type="checkbox" checked={limited} onChange={(event) => setLimited(event.currentTarget.checked)} /> At
+            most
             <input
               type="number"
               class="rate"
@@ -146,11 +151,15 @@ function Bulk({ queue, action, filter, example }: BulkProps) {
             jobs a second
           </label>
           <span class="muted small">
-            {limited && matched !== undefined && !rateFault ? `takes about ${Math.max(1, Math.ceil(matched / perSecond))} s` : 'so that what failed before is not overrun again'}
+            {limited && matched !== undefined && !rateFault
+              ? `takes about ${Math.max(1, Math.ceil(matched / perSecond))} s`
+              : 'so that what failed before is not overrun again'}
           </span>
         </div>
       )}
-      {action === 'retry' && example !== undefined && <EditAll example={example} onEdit={setEdit} onFault={setEditFault} />}
+      {action === 'retry' && example !== undefined && (
+        <EditAll example={example} onEdit={setEdit} onFault={setEditFault} />
+      )}
       <label class="field">
         <span>
           Reason <span class="muted">(for the audit trail, optional)</span>
@@ -182,7 +191,8 @@ function Sample({ jobs }: { jobs: Job[] }) {
       <ul class="sample">
         {jobs.map((job) => (
           <li key={job.id}>
-            <JobLink id={job.id} /> <StateBadge state={job.state} /> <span class="muted">{job.error?.message ?? job.type ?? ''}</span>
+            <JobLink id={job.id} /> <StateBadge state={job.state} />{' '}
+            <span class="muted">{job.error?.message ?? job.type ?? ''}</span>
           </li>
         ))}
       </ul>
@@ -191,9 +201,21 @@ function Sample({ jobs }: { jobs: Job[] }) {
 }
 
 /** The payload of one job, edited; what changed is done to all of them. */
-function EditAll({ example, onEdit, onFault }: { example: string; onEdit: (steps: PatchStep[] | undefined) => void; onFault: (fault: boolean) => void }) {
+function EditAll({
+  example,
+  onEdit,
+  onFault,
+}: {
+  example: string;
+  onEdit: (steps: PatchStep[] | undefined) => void;
+  onFault: (fault: boolean) => void;
+}) {
   const [open, setOpen] = useState(false);
-  const payload = usePolled(`${open ? example : ''}`, async (signal) => (open ? (await ask(jobPath(example, '/payload'), { signal })).text() : ''), 0);
+  const payload = usePolled(
+    `${open ? example : ''}`,
+    async (signal) => (open ? (await ask(jobPath(example, '/payload'), { signal })).text() : ''),
+    0,
+  );
   const [text, setText] = useState<string | undefined>(undefined);
   const before = useMemo(() => (payload.value ? parseJson(payload.value) : undefined), [payload.value]);
   const shown = text ?? (payload.value ? pretty(payload.value) : '');
@@ -218,7 +240,13 @@ function EditAll({ example, onEdit, onFault }: { example: string; onEdit: (steps
             <span>
               Payload of job <JobLink id={example} />: what you change in it is changed in each
             </span>
-            <textarea class="mono" rows={8} spellcheck={false} value={shown} onInput={(event) => setText(event.currentTarget.value)} />
+            <textarea
+              class="mono"
+              rows={8}
+              spellcheck={false}
+              value={shown}
+              onInput={(event) => setText(event.currentTarget.value)}
+            />
           </label>
           {!after.ok && (
             <p class="bad" role="alert">

@@ -37,7 +37,11 @@ export function Chart({ label, times, lines, decisions = [], height = 190 }: Cha
   useEffect(() => {
     const element = host.current;
     if (!element) return undefined;
-    const made = new uPlot(optionsOf(element, current, marks, height), [times, ...lines.map((line) => line.values)] as uPlot.AlignedData, element);
+    const made = new uPlot(
+      optionsOf(element, current, marks, height),
+      [times, ...lines.map((line) => line.values)] as uPlot.AlignedData,
+      element,
+    );
     plot.current = made;
     const resized = new ResizeObserver(() => {
       if (element.clientWidth > 0) made.setSize({ width: element.clientWidth, height });
@@ -56,7 +60,13 @@ export function Chart({ label, times, lines, decisions = [], height = 190 }: Cha
 
   return (
     <figure class="chart">
-      <div ref={host} class="chart-plot" role="img" aria-label={`${label}. ${summary(lines)}`} style={{ height: `${height}px` }} />
+      <div
+        ref={host}
+        class="chart-plot"
+        role="img"
+        aria-label={`${label}. ${summary(lines)}`}
+        style={{ height: `${height}px` }}
+      />
       <figcaption class="legend">
         {lines.map((line) => (
           <span key={line.label}>
@@ -85,7 +95,12 @@ function summary(lines: readonly Line[]): string {
 
 type Ref<T> = { current: T };
 
-function optionsOf(element: HTMLElement, lines: Ref<Line[]>, marks: Ref<readonly Decision[]>, height: number): uPlot.Options {
+function optionsOf(
+  element: HTMLElement,
+  lines: Ref<Line[]>,
+  marks: Ref<readonly Decision[]>,
+  height: number,
+): uPlot.Options {
   const text = css('--muted');
   const grid = { stroke: css('--line'), width: 1 };
   const font = `11px ${css('--sans')}`;
@@ -101,10 +116,21 @@ function optionsOf(element: HTMLElement, lines: Ref<Line[]>, marks: Ref<readonly
     scales: {
       x: { time: true },
       y: { range: (_, __, max) => [0, Math.max(max * 1.1, 4)] },
-      ...(right ? { right: { range: (_: uPlot, __: number, max: number): uPlot.Range.MinMax => [0, Math.max(Math.ceil(max * 1.25), 4)] } } : {}),
+      ...(right
+        ? {
+            right: {
+              range: (_: uPlot, __: number, max: number): uPlot.Range.MinMax => [0, Math.max(Math.ceil(max * 1.25), 4)],
+            },
+          }
+        : {}),
     },
     axes: [
-      { ...axis, space: 70, size: 26, values: (_, splits) => splits.map((at) => clock(at * 1000, at * 1000).slice(0, 5)) },
+      {
+        ...axis,
+        space: 70,
+        size: 26,
+        values: (_, splits) => splits.map((at) => clock(at * 1000, at * 1000).slice(0, 5)),
+      },
       { ...axis, size: 46, values: whole },
       ...(right ? [{ ...axis, scale: 'right', side: 1 as const, size: 34, grid: { show: false }, values: whole }] : []),
     ],
@@ -119,8 +145,12 @@ function optionsOf(element: HTMLElement, lines: Ref<Line[]>, marks: Ref<readonly
           width: line.kind === 'bars' ? 0 : 1.75,
           points: { show: false },
           ...(line.kind === 'area' ? { fill: `${color}22` } : {}),
-          ...(line.kind === 'bars' ? { fill: color, paths: uPlot.paths.bars?.({ size: [0.8, 14], align: 0 }) as uPlot.Series.PathBuilder } : {}),
-          ...(line.kind === 'step' ? { paths: uPlot.paths.stepped?.({ align: 1 }) as uPlot.Series.PathBuilder, dash: [4, 3] } : {}),
+          ...(line.kind === 'bars'
+            ? { fill: color, paths: uPlot.paths.bars?.({ size: [0.8, 14], align: 0 }) as uPlot.Series.PathBuilder }
+            : {}),
+          ...(line.kind === 'step'
+            ? { paths: uPlot.paths.stepped?.({ align: 1 }) as uPlot.Series.PathBuilder, dash: [4, 3] }
+            : {}),
         };
       }),
     ],
@@ -161,7 +191,11 @@ function decisionMarks(marks: Ref<readonly Decision[]>): uPlot.Plugin {
           ctx.stroke();
           if (x - labelled < 26 * scale) continue; // would lie over the one before
           labelled = x;
-          ctx.fillText(`${decision.to > decision.from ? '↑' : '↓'}${decision.to}`, Math.min(Math.max(x, left + 10 * scale), left + width - 10 * scale), top - 1);
+          ctx.fillText(
+            `${decision.to > decision.from ? '↑' : '↓'}${decision.to}`,
+            Math.min(Math.max(x, left + 10 * scale), left + width - 10 * scale),
+            top - 1,
+          );
         }
         ctx.restore();
       },
@@ -203,7 +237,10 @@ function tooltip(lines: Ref<Line[]>, marks: Ref<readonly Decision[]>): uPlot.Plu
           .sort((a, b) => a.far - b.far)[0];
         if (near && near.far < 10) {
           const { decision } = near;
-          put('why', `${clock(decision.at, Date.now())} scaled ${decision.from} → ${decision.to}: ${decision.message ?? decision.reason}`);
+          put(
+            'why',
+            `${clock(decision.at, Date.now())} scaled ${decision.from} → ${decision.to}: ${decision.message ?? decision.reason}`,
+          );
         }
         box.hidden = false;
         const width = plot.over.clientWidth;
@@ -219,7 +256,9 @@ export function Spark({ values, label }: { values: readonly number[]; label: str
   if (values.length < 2) return <span class="spark" aria-hidden="true" />;
   const most = Math.max(...values, 1);
   const step = 84 / (values.length - 1);
-  const points = values.map((value, i) => `${(i * step).toFixed(1)},${(20 - (value / most) * 18).toFixed(1)}`).join(' ');
+  const points = values
+    .map((value, i) => `${(i * step).toFixed(1)},${(20 - (value / most) * 18).toFixed(1)}`)
+    .join(' ');
   return (
     <svg class="spark" viewBox="0 0 84 22" role="img" aria-label={label} preserveAspectRatio="none">
       <polyline points={points} />

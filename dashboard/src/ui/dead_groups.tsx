@@ -33,7 +33,9 @@ export function DeadGroups({ queue, titled }: { queue: string; titled?: boolean 
           </h2>
         ) : (
           <span class="muted">
-            {found.value?.ofNewest !== undefined ? `Of the newest ${count(found.value.ofNewest)} dead letters, by error.` : 'Jobs that failed for good, by error.'}{' '}
+            {found.value?.ofNewest !== undefined
+              ? `Of the newest ${count(found.value.ofNewest)} dead letters, by error.`
+              : 'Jobs that failed for good, by error.'}{' '}
             {only !== undefined && <a href={queueHref(queue, 'dead')}>Show all errors</a>}
           </span>
         )}
@@ -55,9 +57,17 @@ export function DeadGroups({ queue, titled }: { queue: string; titled?: boolean 
       ) : !groups ? (
         <Loading what="dead letters" />
       ) : groups.length === 0 ? (
-        <Empty title="No dead letters">No job of {queue} has failed for good in this time, or all of them were retried.</Empty>
+        <Empty title="No dead letters">
+          No job of {queue} has failed for good in this time, or all of them were retried.
+        </Empty>
       ) : (
-        groups.map((group) => <Group key={`${group.error.class} ${group.error.status ?? ''} ${group.error.message ?? ''}`} queue={queue} group={group} />)
+        groups.map((group) => (
+          <Group
+            key={`${group.error.class} ${group.error.status ?? ''} ${group.error.message ?? ''}`}
+            queue={queue}
+            group={group}
+          />
+        ))
       )}
     </section>
   );
@@ -73,9 +83,15 @@ function Group({ queue, group }: { queue: string; group: ErrorGroup }) {
         <strong class="group-count">{count(group.count)}</strong>
         <div class="group-error">
           <h3>{errorName(group.error)}</h3>
-          {(group.error.message || group.example) && <p class="message" title={group.example}>{group.error.message || group.example}</p>}
+          {(group.error.message || group.example) && (
+            <p class="message" title={group.example}>
+              {group.error.message || group.example}
+            </p>
+          )}
           <p class="muted small">
-            {types.length > 0 && <>{types.map(([type, n]) => (types.length === 1 ? type : `${type} ${count(n)}`)).join(', ')} · </>}
+            {types.length > 0 && (
+              <>{types.map(([type, n]) => (types.length === 1 ? type : `${type} ${count(n)}`)).join(', ')} · </>
+            )}
             first <Ago at={group.first} /> · last <Ago at={group.last} />
           </p>
         </div>
@@ -91,7 +107,10 @@ function Group({ queue, group }: { queue: string; group: ErrorGroup }) {
         )}
       </div>
       <p class="small examples">
-        <span class="muted">For example</span> {group.sample.map((id) => <ExampleLink key={id} id={id} />)}
+        <span class="muted">For example</span>{' '}
+        {group.sample.map((id) => (
+          <ExampleLink key={id} id={id} />
+        ))}
         <a href={queueHref(queue, 'jobs', { state: 'failed', error: group.error.class })}>List them</a>
       </p>
       {example !== undefined && (

@@ -21,7 +21,17 @@ export function editJob(job: Job, payload: Payload, done: () => void): void {
   if (payload.text !== undefined) openDialog(<Editor job={job} payload={payload} text={payload.text} done={done} />);
 }
 
-function Editor({ job, payload, text: original, done }: { job: Job; payload: Payload; text: string; done: () => void }) {
+function Editor({
+  job,
+  payload,
+  text: original,
+  done,
+}: {
+  job: Job;
+  payload: Payload;
+  text: string;
+  done: () => void;
+}) {
   const canRetry = job.state === 'failed' && may('operate', job.queue);
   const [how, setHow] = useState<'retry' | 'submit'>(canRetry ? 'retry' : 'submit');
   const [text, setText] = useState(() => pretty(original));
@@ -38,7 +48,10 @@ function Editor({ job, payload, text: original, done }: { job: Job; payload: Pay
     setRefused('');
     try {
       if (how === 'retry') {
-        await send('POST', jobPath(job.id, '/retry'), { ...(steps && steps.length > 0 ? { edit: steps } : {}), ...(reason ? { reason } : {}) });
+        await send('POST', jobPath(job.id, '/retry'), {
+          ...(steps && steps.length > 0 ? { edit: steps } : {}),
+          ...(reason ? { reason } : {}),
+        });
         say('It is in its queue again, with the new payload');
         closeDialog();
         done();
@@ -54,7 +67,13 @@ function Editor({ job, payload, text: original, done }: { job: Job; payload: Pay
         go(jobHref(made.id));
       }
     } catch (error) {
-      setRefused(isMissing(error) ? 'This gateway cannot retry jobs. Submit a new one instead.' : error instanceof ApiError ? error.message : String(error));
+      setRefused(
+        isMissing(error)
+          ? 'This gateway cannot retry jobs. Submit a new one instead.'
+          : error instanceof ApiError
+            ? error.message
+            : String(error),
+      );
       setBusy(false);
     }
   };
@@ -70,16 +89,24 @@ function Editor({ job, payload, text: original, done }: { job: Job; payload: Pay
       {canRetry && (
         <div class="choices" role="radiogroup" aria-label="What to do with it">
           <label class="check">
-            <input type="radio" name="how" checked={how === 'retry'} onChange={() => setHow('retry')} /> Retry this job with it
+            <input type="radio" name="how" checked={how === 'retry'} onChange={() => setHow('retry')} /> Retry this job
+            with it
           </label>
           <label class="check">
-            <input type="radio" name="how" checked={how === 'submit'} onChange={() => setHow('submit')} /> Submit a new job, this one stays as it is
+            <input type="radio" name="how" checked={how === 'submit'} onChange={() => setHow('submit')} /> Submit a new
+            job, this one stays as it is
           </label>
         </div>
       )}
       <label class="field">
         <span>Payload</span>
-        <textarea class="mono" rows={12} spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
+        <textarea
+          class="mono"
+          rows={12}
+          spellcheck={false}
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
       </label>
       {!after.ok && (
         <p class="bad" role="alert">

@@ -52,7 +52,15 @@ export function JobList({ queue }: { queue: Queue }) {
   return (
     <section class="panel" aria-label={`Jobs of ${queue.name}`}>
       <Filters queue={queue} />
-      {acts && <BulkBar queue={queue.name} filter={filter} rows={rows} selected={selected} clear={() => setSelected(new Set())} />}
+      {acts && (
+        <BulkBar
+          queue={queue.name}
+          filter={filter}
+          rows={rows}
+          selected={selected}
+          clear={() => setSelected(new Set())}
+        />
+      )}
       {feed.error.value && rows.length === 0 ? (
         <Problem what="The jobs" error={feed.error.value} again={() => void feed.more()} />
       ) : rows.length === 0 && feed.loading.value ? (
@@ -80,7 +88,9 @@ export function JobList({ queue }: { queue: Queue }) {
                     type="checkbox"
                     aria-label="Select all that are loaded"
                     checked={selected.size > 0 && selected.size === rows.length}
-                    onChange={(event) => setSelected(event.currentTarget.checked ? new Set(rows.map((job) => job.id)) : new Set())}
+                    onChange={(event) =>
+                      setSelected(event.currentTarget.checked ? new Set(rows.map((job) => job.id)) : new Set())
+                    }
                   />
                 </Head>
               )}
@@ -169,7 +179,11 @@ function Filters({ queue }: { queue: Queue }) {
           </button>
         ))}
       </div>
-      <Debounced name="text" label="Search in ids, types, errors and labels" placeholder="Search: id, type, error, label" />
+      <Debounced
+        name="text"
+        label="Search in ids, types, errors and labels"
+        placeholder="Search: id, type, error, label"
+      />
       <details class="more-filters" open={more}>
         <summary>More</summary>
         <div class="fields">
@@ -201,7 +215,10 @@ function Debounced({ name, label, placeholder }: { name: string; label: string; 
           const text = event.currentTarget.value;
           setTyped(text);
           clearTimeout(timer.current);
-          timer.current = window.setTimeout(() => setQuery({ ...route.value.query, [name]: text.trim() || undefined }), 250);
+          timer.current = window.setTimeout(
+            () => setQuery({ ...route.value.query, [name]: text.trim() || undefined }),
+            250,
+          );
         }}
       />
     </label>
@@ -210,7 +227,9 @@ function Debounced({ name, label, placeholder }: { name: string; label: string; 
 
 function Moment({ name, label }: { name: string; label: string }) {
   const value = route.value.query[name];
-  const local = value ? new Date(Date.parse(value) - new Date(value).getTimezoneOffset() * 60_000).toISOString().slice(0, 16) : '';
+  const local = value
+    ? new Date(Date.parse(value) - new Date(value).getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
+    : '';
   return (
     <label class="field">
       <span>{label}</span>
@@ -232,7 +251,19 @@ const VERBS: [BulkAction, string][] = [
   ['delete', 'Delete'],
 ];
 
-function BulkBar({ queue, filter, rows, selected, clear }: { queue: string; filter: Filter; rows: Job[]; selected: ReadonlySet<string>; clear: () => void }) {
+function BulkBar({
+  queue,
+  filter,
+  rows,
+  selected,
+  clear,
+}: {
+  queue: string;
+  filter: Filter;
+  rows: Job[];
+  selected: ReadonlySet<string>;
+  clear: () => void;
+}) {
   const some = selected.size > 0;
   return (
     <div class="bulk-bar" role="toolbar" aria-label="Act on jobs">
@@ -250,14 +281,21 @@ function BulkBar({ queue, filter, rows, selected, clear }: { queue: string; filt
       </span>
       {VERBS.map(([action, name]) => {
         const target = some ? narrowed({ ids: [...selected] }, action) : narrowed(filter, action);
-        const example = (some ? rows.find((job) => selected.has(job.id) && job.state === 'failed') : rows.find((job) => job.state === 'failed'))?.id;
+        const example = (
+          some
+            ? rows.find((job) => selected.has(job.id) && job.state === 'failed')
+            : rows.find((job) => job.state === 'failed')
+        )?.id;
         return (
           <button
             key={action}
             type="button"
             disabled={!target}
             title={target ? undefined : `None of these states can be ${name.toLowerCase()}ed`}
-            onClick={() => target && askBulk({ queue, action, filter: target, ...(example && action === 'retry' ? { example } : {}) })}
+            onClick={() =>
+              target &&
+              askBulk({ queue, action, filter: target, ...(example && action === 'retry' ? { example } : {}) })
+            }
           >
             {some ? name : `${name} all`}…
           </button>
@@ -267,13 +305,26 @@ function BulkBar({ queue, filter, rows, selected, clear }: { queue: string; filt
   );
 }
 
-function JobRow({ job, selected, toggle }: { job: Job; selected: boolean; toggle: ((id: string) => void) | undefined }) {
+function JobRow({
+  job,
+  selected,
+  toggle,
+}: {
+  job: Job;
+  selected: boolean;
+  toggle: ((id: string) => void) | undefined;
+}) {
   const running = job.state === 'active' ? since(job.startedAt ?? job.since, now.value) : undefined;
   return (
     <>
       {toggle && (
         <Cell kind="select">
-          <input type="checkbox" aria-label={`Select job ${job.id}`} checked={selected} onChange={() => toggle(job.id)} />
+          <input
+            type="checkbox"
+            aria-label={`Select job ${job.id}`}
+            checked={selected}
+            onChange={() => toggle(job.id)}
+          />
         </Cell>
       )}
       <Cell>
@@ -296,7 +347,11 @@ function JobRow({ job, selected, toggle }: { job: Job; selected: boolean; toggle
         <Ago at={job.submittedAt} />
       </Cell>
       <Cell kind="number" label="took">
-        {running !== undefined ? duration(Math.floor(running)) : ENDED.has(job.state) || job.state === 'retrying' ? duration(job.busy) : '–'}
+        {running !== undefined
+          ? duration(Math.floor(running))
+          : ENDED.has(job.state) || job.state === 'retrying'
+            ? duration(job.busy)
+            : '–'}
       </Cell>
     </>
   );
@@ -306,7 +361,8 @@ function Known({ job }: { job: Job }) {
   if (job.state === 'active' && job.progress) {
     return (
       <span class="known-progress">
-        <ProgressBar progress={job.progress} label={`Progress of ${job.id}`} /> {job.progress.step ?? job.progress.message ?? ''}
+        <ProgressBar progress={job.progress} label={`Progress of ${job.id}`} />{' '}
+        {job.progress.step ?? job.progress.message ?? ''}
       </span>
     );
   }

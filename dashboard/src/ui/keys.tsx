@@ -45,8 +45,14 @@ export function showKeys(): void {
 
 /** Where the focus is in a list, moves by rows; each row has one link marked `data-row`. */
 function moveRow(step: number): void {
-  const links = [...document.querySelectorAll<HTMLElement>('main [data-row]')].filter((each) => each.offsetParent !== null);
-  const at = links.findIndex((each) => each === document.activeElement || each.closest('[role=row], article, tr')?.contains(document.activeElement) === true);
+  const links = [...document.querySelectorAll<HTMLElement>('main [data-row]')].filter(
+    (each) => each.offsetParent !== null,
+  );
+  const at = links.findIndex(
+    (each) =>
+      each === document.activeElement ||
+      each.closest('[role=row], article, tr')?.contains(document.activeElement) === true,
+  );
   const next = links[at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(Math.max(at + step, 0), links.length - 1)];
   next?.focus({ preventScroll: true });
   next?.scrollIntoView({ block: 'center' });

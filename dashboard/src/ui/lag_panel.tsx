@@ -24,17 +24,36 @@ async function lagOf(queue: string, window: string, signal: AbortSignal): Promis
   }
 }
 
-export function LagPanel({ queue, window = '1h', height = 200, most = 4 }: { queue: string; window?: string; height?: number; most?: number }) {
+export function LagPanel({
+  queue,
+  window = '1h',
+  height = 200,
+  most = 4,
+}: {
+  queue: string;
+  window?: string;
+  height?: number;
+  most?: number;
+}) {
   const lag = usePolled(`${queue} ${window}`, (signal) => lagOf(queue, window, signal), 5000);
   const drawn = useMemo(() => (lag.value ? linesOf(lag.value) : undefined), [lag.value]);
   if (lag.error && !lag.value) return <Problem what="The lag" error={lag.error} again={lag.again} />;
   if (!lag.value || !drawn) return <Loading what="the lag" />;
-  if (lag.value.samples.length < 2) return <Empty title="No figures yet">The first ones come within some seconds.</Empty>;
+  if (lag.value.samples.length < 2)
+    return <Empty title="No figures yet">The first ones come within some seconds.</Empty>;
   const { decisions, sinceOpened } = lag.value;
   return (
     <>
-      <Chart label={`Lag of ${queue}`} times={drawn.times} lines={drawn.lines} decisions={drawn.decisions} height={height} />
-      {sinceOpened && <p class="muted small">This gateway keeps no lag of the past: the chart begins when this page was opened.</p>}
+      <Chart
+        label={`Lag of ${queue}`}
+        times={drawn.times}
+        lines={drawn.lines}
+        decisions={drawn.decisions}
+        height={height}
+      />
+      {sinceOpened && (
+        <p class="muted small">This gateway keeps no lag of the past: the chart begins when this page was opened.</p>
+      )}
       {decisions.length > 0 ? (
         <ol class="decisions" aria-label="Scaling decisions, newest first">
           {decisions
@@ -67,7 +86,9 @@ function DecisionLine({ decision }: { decision: Decision }) {
 function linesOf(lag: Course): { times: number[]; lines: Line[]; decisions: Decision[] } {
   const { samples } = lag;
   const times = samples.map((each) => Date.parse(each.at) / 1000);
-  const lines: Line[] = [{ label: 'lag', color: '--series-lag', kind: 'area', values: samples.map((each) => each.lag), format: count }];
+  const lines: Line[] = [
+    { label: 'lag', color: '--series-lag', kind: 'area', values: samples.map((each) => each.lag), format: count },
+  ];
   if (samples.some((each) => each.replicas !== undefined)) {
     lines.push({
       label: 'workers',

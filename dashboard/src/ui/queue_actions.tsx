@@ -11,7 +11,9 @@ export function askPause(queue: string): void {
       title={`Pause ${queue}?`}
       action="Pause"
       askReason
-      onConfirm={(reason) => attempt(`${queue} is paused`, () => send('POST', queuePath(queue, '/pause'), reason ? { reason } : {}))}
+      onConfirm={(reason) =>
+        attempt(`${queue} is paused`, () => send('POST', queuePath(queue, '/pause'), reason ? { reason } : {}))
+      }
     >
       <p>No more jobs are handed to workers. What runs goes on to its end; new jobs are taken and wait.</p>
     </Confirm>,
@@ -28,7 +30,10 @@ export function askResume(queue: string): void {
         attempt(`${queue} is resumed`, () => send('POST', queuePath(queue, '/resume'), reason ? { reason } : {}))
       }
     >
-      <p>This takes back the pause that was set through a gateway. Where the command line or the resource pauses it too, it stays paused, and the page says by whom.</p>
+      <p>
+        This takes back the pause that was set through a gateway. Where the command line or the resource pauses it too,
+        it stays paused, and the page says by whom.
+      </p>
     </Confirm>,
   );
 }
@@ -46,7 +51,8 @@ export function askEmpty(queue: string, waiting: number): void {
       }
     >
       <p>
-        All that waits now is dropped and never runs: some {count(waiting)} jobs, those for later and those to be retried too. What runs goes on. This cannot be undone.
+        All that waits now is dropped and never runs: some {count(waiting)} jobs, those for later and those to be
+        retried too. What runs goes on. This cannot be undone.
       </p>
     </Confirm>,
   );

@@ -75,7 +75,15 @@ export function Cell({ children, kind = '', label }: { children?: ComponentChild
   );
 }
 
-export function Head({ children, kind = '', sort }: { children?: ComponentChildren; kind?: string; sort?: 'ascending' | 'descending' | 'none' }) {
+export function Head({
+  children,
+  kind = '',
+  sort,
+}: {
+  children?: ComponentChildren;
+  kind?: string;
+  sort?: 'ascending' | 'descending' | 'none';
+}) {
   return (
     <div role="columnheader" class={`cell ${kind}`} aria-sort={sort}>
       {children}

@@ -13,10 +13,15 @@ import { Empty, Loading, Problem } from './states';
 import { attempt, say } from './toast';
 
 export function ScheduleList({ queue, titled }: { queue: string; titled?: boolean }) {
-  const found = usePolled(queue, (signal) => get<{ schedules: Schedule[] }>(queuePath(queue, '/schedules'), signal), 4000);
+  const found = usePolled(
+    queue,
+    (signal) => get<{ schedules: Schedule[] }>(queuePath(queue, '/schedules'), signal),
+    4000,
+  );
   const changes = may('operate', queue);
   const again = () => void found.again();
-  if (found.error && !found.value) return <Problem what={`The schedules of ${queue}`} error={found.error} again={found.again} />;
+  if (found.error && !found.value)
+    return <Problem what={`The schedules of ${queue}`} error={found.error} again={found.again} />;
   if (!found.value) return <Loading what={`schedules of ${queue}`} />;
   const { schedules } = found.value;
   if (titled && schedules.length === 0) return null;
@@ -31,7 +36,9 @@ export function ScheduleList({ queue, titled }: { queue: string; titled?: boolea
         )}
       </header>
       {schedules.length === 0 ? (
-        <Empty title="No schedules">A schedule submits a job of this queue again and again, as its cron expression says.</Empty>
+        <Empty title="No schedules">
+          A schedule submits a job of this queue again and again, as its cron expression says.
+        </Empty>
       ) : (
         <div class="table-scroll" tabIndex={0} role="region" aria-label={`Table of schedules of ${queue}`}>
           <table class="plain-table cards">
@@ -63,7 +70,17 @@ export function ScheduleList({ queue, titled }: { queue: string; titled?: boolea
   );
 }
 
-function Row({ schedule, queue, changes, again }: { schedule: Schedule; queue: string; changes: boolean; again: () => void }) {
+function Row({
+  schedule,
+  queue,
+  changes,
+  again,
+}: {
+  schedule: Schedule;
+  queue: string;
+  changes: boolean;
+  again: () => void;
+}) {
   const path = queuePath(queue, `/schedules/${encodeURIComponent(schedule.name)}`);
   const next = schedule.nextRuns?.[0];
   return (
@@ -104,10 +121,19 @@ function Row({ schedule, queue, changes, again }: { schedule: Schedule; queue: s
           <span class="muted">not yet</span>
         )}
       </td>
-      <td class="number" data-label="Runs">{count(schedule.runs ?? 0)}</td>
+      <td class="number" data-label="Runs">
+        {count(schedule.runs ?? 0)}
+      </td>
       {changes && (
         <td class="actions">
-          <button type="button" onClick={() => void attempt(schedule.paused ? `${schedule.name} goes on` : `${schedule.name} is paused`, () => send('PUT', path, { ...bodyOf(schedule), paused: !schedule.paused })).then(again)}>
+          <button
+            type="button"
+            onClick={() =>
+              void attempt(schedule.paused ? `${schedule.name} goes on` : `${schedule.name} is paused`, () =>
+                send('PUT', path, { ...bodyOf(schedule), paused: !schedule.paused }),
+              ).then(again)
+            }
+          >
             {schedule.paused ? 'Resume' : 'Pause'}
           </button>
           <button type="button" onClick={() => editSchedule(queue, schedule, again)}>
@@ -140,7 +166,14 @@ function Row({ schedule, queue, changes, again }: { schedule: Schedule; queue: s
 
 function bodyOf(schedule: Schedule): Record<string, unknown> {
   const { cron, timeZone, missedRuns, catchUpLimit, paused, job } = schedule;
-  return { cron, ...(timeZone ? { timeZone } : {}), ...(missedRuns ? { missedRuns } : {}), ...(catchUpLimit !== undefined ? { catchUpLimit } : {}), ...(paused ? { paused } : {}), job };
+  return {
+    cron,
+    ...(timeZone ? { timeZone } : {}),
+    ...(missedRuns ? { missedRuns } : {}),
+    ...(catchUpLimit !== undefined ? { catchUpLimit } : {}),
+    ...(paused ? { paused } : {}),
+    job,
+  };
 }
 
 function editSchedule(queue: string, schedule: Schedule | undefined, done: () => void): void {
@@ -150,7 +183,9 @@ function editSchedule(queue: string, schedule: Schedule | undefined, done: () =>
 function Editor({ queue, schedule, done }: { queue: string; schedule: Schedule | undefined; done: () => void }) {
   const [name, setName] = useState(schedule?.name ?? '');
   const [cron, setCron] = useState(schedule?.cron ?? '0 6 * * *');
-  const [zone, setZone] = useState(schedule ? (schedule.timeZone ?? '') : Intl.DateTimeFormat().resolvedOptions().timeZone);
+  const [zone, setZone] = useState(
+    schedule ? (schedule.timeZone ?? '') : Intl.DateTimeFormat().resolvedOptions().timeZone,
+  );
   const [missed, setMissed] = useState(schedule?.missedRuns ?? 'runOnce');
   const [job, setJob] = useState(JSON.stringify(schedule?.job ?? { type: '', payload: {} }, null, 2));
   const [refused, setRefused] = useState('');
@@ -160,7 +195,12 @@ function Editor({ queue, schedule, done }: { queue: string; schedule: Schedule |
       onSubmit={async (event) => {
         event.preventDefault();
         if (!parsed.ok) return;
-        const body = { ...(schedule ? bodyOf(schedule) : {}), cron, missedRuns: missed, job: withoutEmptyType(parsed.value) } as Record<string, unknown>;
+        const body = {
+          ...(schedule ? bodyOf(schedule) : {}),
+          cron,
+          missedRuns: missed,
+          job: withoutEmptyType(parsed.value),
+        } as Record<string, unknown>;
         if (zone.trim() === '') delete body['timeZone'];
         else body['timeZone'] = zone.trim();
         if (missed !== 'catchUp') delete body['catchUpLimit'];
@@ -178,13 +218,26 @@ function Editor({ queue, schedule, done }: { queue: string; schedule: Schedule |
       {!schedule && (
         <label class="field">
           <span>Name</span>
-          <input type="text" required pattern="[a-z0-9]([a-z0-9\-]{0,60}[a-z0-9])?" title="small letters, digits and hyphens" value={name} onInput={(event) => setName(event.currentTarget.value)} />
+          <input
+            type="text"
+            required
+            pattern="[a-z0-9]([a-z0-9\-]{0,60}[a-z0-9])?"
+            title="small letters, digits and hyphens"
+            value={name}
+            onInput={(event) => setName(event.currentTarget.value)}
+          />
         </label>
       )}
       <div class="fields">
         <label class="field">
           <span>Cron</span>
-          <input type="text" class="mono" required value={cron} onInput={(event) => setCron(event.currentTarget.value)} />
+          <input
+            type="text"
+            class="mono"
+            required
+            value={cron}
+            onInput={(event) => setCron(event.currentTarget.value)}
+          />
         </label>
         <label class="field">
           <span>Time zone</span>
@@ -199,10 +252,18 @@ function Editor({ queue, schedule, done }: { queue: string; schedule: Schedule |
           </select>
         </label>
       </div>
-      <p class="muted small">minute hour day month weekday; six fields have the second first; @hourly, @daily and the like go too.</p>
+      <p class="muted small">
+        minute hour day month weekday; six fields have the second first; @hourly, @daily and the like go too.
+      </p>
       <label class="field">
         <span>Job, as it is submitted</span>
-        <textarea class="mono" rows={8} spellcheck={false} value={job} onInput={(event) => setJob(event.currentTarget.value)} />
+        <textarea
+          class="mono"
+          rows={8}
+          spellcheck={false}
+          value={job}
+          onInput={(event) => setJob(event.currentTarget.value)}
+        />
       </label>
       {!parsed.ok && <p class="bad">{parsed.problem}</p>}
       {refused && (

@@ -28,13 +28,20 @@ const PLACES: { page: Page & { page: 'overview' | 'dead' | 'schedules' | 'worker
 
 export function Shell({ children }: { children: ComponentChildren }) {
   const page = route.value.page;
-  useEffect(() => document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [page]);
+  useEffect(
+    () => document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }),
+    [page],
+  );
   return (
     <div class="shell">
-      <a class="skip" href="#main" onClick={(event) => {
-        event.preventDefault();
-        document.getElementById('main')?.focus();
-      }}>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById('main')?.focus();
+        }}
+      >
         Skip to the content
       </a>
       <header class="top">
@@ -43,10 +50,22 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </a>
         <Finder />
         <LiveButton />
-        <button type="button" class="plain icon" onClick={nextTheme} title={`Colours: ${theme.value} (T)`} aria-label={`Colours: ${theme.value}`}>
+        <button
+          type="button"
+          class="plain icon"
+          onClick={nextTheme}
+          title={`Colours: ${theme.value} (T)`}
+          aria-label={`Colours: ${theme.value}`}
+        >
           {theme.value === 'auto' ? '◐' : theme.value === 'dark' ? '☾' : '☀'}
         </button>
-        <button type="button" class="plain icon keys-button" onClick={showKeys} title="Keyboard (?)" aria-label="Keyboard">
+        <button
+          type="button"
+          class="plain icon keys-button"
+          onClick={showKeys}
+          title="Keyboard (?)"
+          aria-label="Keyboard"
+        >
           ?
         </button>
       </header>
@@ -77,7 +96,8 @@ export function Shell({ children }: { children: ComponentChildren }) {
       <main id="main" tabIndex={-1}>
         {link.value === 'broken' && linkError.value && (
           <div class="banner bad" role="alert">
-            <strong>Not live.</strong> {linkError.value.message} What you see is from {clock(now.value, now.value)} or before; the page tries again by itself.
+            <strong>Not live.</strong> {linkError.value.message} What you see is from {clock(now.value, now.value)} or
+            before; the page tries again by itself.
           </div>
         )}
         {children}
@@ -112,7 +132,13 @@ function Count({ of }: { of: string }) {
 
 function LiveButton() {
   const state = paused.value ? 'paused' : link.value;
-  const text = paused.value ? `Paused at ${clock(pausedAt.value, Date.now())}` : link.value === 'live' ? 'Live' : link.value === 'connecting' ? 'Connecting' : 'Not live';
+  const text = paused.value
+    ? `Paused at ${clock(pausedAt.value, Date.now())}`
+    : link.value === 'live'
+      ? 'Live'
+      : link.value === 'connecting'
+        ? 'Connecting'
+        : 'Not live';
   return (
     <button
       type="button"

@@ -35,10 +35,12 @@ export function Problem({ error, again, what }: { error: ApiError; again?: () =>
 }
 
 function advice(error: ApiError): string {
-  if (error.status === 0) return 'Check that the gateway runs and that this machine reaches it. The page tries again by itself.';
+  if (error.status === 0)
+    return 'Check that the gateway runs and that this machine reaches it. The page tries again by itself.';
   if (error.status === 403) return 'Ask whoever keeps the tokens file for a role on this queue, or use another token.';
   if (error.status === 404) return 'Check the address, or go back to the overview.';
-  if (error.status === 503) return 'The gateway is up and waits for something behind it: Kafka, or its database. /healthz says which.';
+  if (error.status === 503)
+    return 'The gateway is up and waits for something behind it: Kafka, or its database. /healthz says which.';
   if (error.status >= 500) return 'The gateway’s log has the cause.';
   return '';
 }

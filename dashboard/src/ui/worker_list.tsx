@@ -59,7 +59,9 @@ export function WorkerList({ queue, scale, titled }: { queue: string; scale?: Sc
           <p class="muted">{guessed ? 'None has a job in hand.' : 'Nobody at work.'}</p>
         ) : (
           <Empty title={guessed ? 'None has a job in hand' : 'Nobody at work'}>
-            {guessed ? 'This gateway only knows the workers that have one.' : 'Workers come with jobs: how many is in spec.scaling.'}
+            {guessed
+              ? 'This gateway only knows the workers that have one.'
+              : 'Workers come with jobs: how many is in spec.scaling.'}
           </Empty>
         )
       ) : (
@@ -92,7 +94,9 @@ export function WorkerList({ queue, scale, titled }: { queue: string; scale?: Sc
                       {job.progress && <ProgressBar progress={job.progress} label={`Progress of ${job.id}`} />}
                     </li>
                   ))}
-                  {worker.active > worker.jobs.length && <li class="muted">and {worker.active - worker.jobs.length} more</li>}
+                  {worker.active > worker.jobs.length && (
+                    <li class="muted">and {worker.active - worker.jobs.length} more</li>
+                  )}
                 </ul>
               )}
             </article>

@@ -14,13 +14,17 @@ export default async function job(browser, { failed, running, completed, retried
 
   // Each try has its line.
   await browser.goto(`#/jobs/${retried}`);
-  for (const line of [/Try 1 failed, is tried again/, /Try 2 failed, is tried again/, /Try 3 failed for good/]) await timeline.getByText(line).waitFor();
+  for (const line of [/Try 1 failed, is tried again/, /Try 2 failed, is tried again/, /Try 3 failed for good/])
+    await timeline.getByText(line).waitFor();
   await browser.sound('a job with three tries');
 
   // A running one: progress, then what comes.
   await browser.goto(`#/jobs/${running}`);
   await page.getByRole('progressbar', { name: 'Progress' }).waitFor();
-  await until('its progress', async () => Number(await page.getByRole('progressbar', { name: 'Progress' }).getAttribute('aria-valuenow')) >= 90);
+  await until(
+    'its progress',
+    async () => Number(await page.getByRole('progressbar', { name: 'Progress' }).getAttribute('aria-valuenow')) >= 90,
+  );
   await page.getByText('page 40 of 40 · 97 %').waitFor();
   await page.getByText(/done (about|any moment)/).waitFor();
   await page.getByLabel('Log lines').getByText('rendered page 40').waitFor();

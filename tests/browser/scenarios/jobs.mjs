@@ -38,11 +38,18 @@ export default async function jobs(browser, { quick }) {
   // New ones come in by themselves.
   await browser.goto('#/queues/default.archive/jobs');
   await page.getByText('Loading').waitFor({ state: 'detached' });
-  const answer = await fetch(`${gateway}/v1/queues/archive/jobs`, { method: 'POST', body: JSON.stringify({ type: `new-${browser.look}`, payload: {} }) });
+  const answer = await fetch(`${gateway}/v1/queues/archive/jobs`, {
+    method: 'POST',
+    body: JSON.stringify({ type: `new-${browser.look}`, payload: {} }),
+  });
   check(answer.status === 202, 'a new job is accepted');
   const { id } = await answer.json();
   await page.locator(`a[href="#/jobs/${id}"]`).waitFor();
-  await until('its end', async () => /completed/.test(await page.locator('.rows-body [role=row]', { has: page.locator(`a[href="#/jobs/${id}"]`) }).textContent()));
+  await until('its end', async () =>
+    /completed/.test(
+      await page.locator('.rows-body [role=row]', { has: page.locator(`a[href="#/jobs/${id}"]`) }).textContent(),
+    ),
+  );
 
   // Long lists are made of a few rows.
   await browser.goto(`#/queues/default.${quick}/jobs`);

@@ -6,7 +6,10 @@ export default async function overview(browser) {
   await browser.goto();
   await page.getByRole('heading', { level: 1, name: /need(s)? attention/ }).waitFor();
   const attention = page.getByRole('region', { name: 'Needs attention' });
-  await attention.getByText(/dead letters?$/).first().waitFor();
+  await attention
+    .getByText(/dead letters?$/)
+    .first()
+    .waitFor();
   await attention.getByText(/Paused by anonymous .*jobs wait meanwhile/).waitFor();
   await attention.getByText('the report database moves').waitFor(); // why, beside it
   await attention.getByText(/\d+ × RelayRefused 422/).waitFor(); // what most failures have in common
@@ -25,7 +28,10 @@ export default async function overview(browser) {
   const rows = page.getByRole('table', { name: 'Queues' });
   const names = await rows.locator('.cell.name a').allTextContents();
   check(names.length === 8, `eight queues, not ${names}`);
-  check(names.indexOf('archive') > names.indexOf('mail') && names.indexOf('archive') > names.indexOf('reports'), `queues in trouble come first: ${names}`);
+  check(
+    names.indexOf('archive') > names.indexOf('mail') && names.indexOf('archive') > names.indexOf('reports'),
+    `queues in trouble come first: ${names}`,
+  );
 
   await page.getByLabel('Filter queues by name').fill('pus');
   await until('the filter', async () => (await rows.locator('.cell.name a').count()) === 1);
@@ -35,7 +41,10 @@ export default async function overview(browser) {
   await page.getByLabel('Filter queues by name').fill('');
   if (!browser.narrow) {
     await rows.getByRole('button', { name: 'Queue', exact: true }).click();
-    await until('the order by name', async () => (await rows.locator('.cell.name a').first().textContent()) === 'archive');
+    await until(
+      'the order by name',
+      async () => (await rows.locator('.cell.name a').first().textContent()) === 'archive',
+    );
     await rows.getByRole('button', { name: 'Queue', exact: true }).click();
   }
 

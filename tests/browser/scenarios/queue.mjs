@@ -18,7 +18,13 @@ export default async function queue(browser, { queue }) {
   await page.reload();
   await page.getByRole('button', { name: '15 min', pressed: true }).waitFor();
 
-  for (const [tab, title] of [['jobs', 'Jobs'], ['dead', 'Dead letters'], ['schedules', 'Schedules'], ['workers', 'Workers'], ['operations', 'Operations']]) {
+  for (const [tab, title] of [
+    ['jobs', 'Jobs'],
+    ['dead', 'Dead letters'],
+    ['schedules', 'Schedules'],
+    ['workers', 'Workers'],
+    ['operations', 'Operations'],
+  ]) {
     await page.getByRole('navigation', { name: 'Parts of default.mail' }).getByRole('link', { name: title }).click();
     await until(`the tab ${tab}`, () => page.url().endsWith(`#/queues/default.mail/${tab}`));
     await until(`the end of loading of ${tab}`, async () => (await page.locator('.state.loading').count()) === 0);
@@ -32,7 +38,10 @@ export default async function queue(browser, { queue }) {
   await browser.sound('pausing');
   await page.getByRole('dialog').getByRole('button', { name: 'Pause', exact: true }).click();
   await page.getByText(`default.${queue} is paused`).waitFor();
-  await page.getByText(/Paused by anonymous/).first().waitFor();
+  await page
+    .getByText(/Paused by anonymous/)
+    .first()
+    .waitFor();
   await page.getByText(`a test, ${browser.look}`).first().waitFor();
   await browser.sound('paused queue');
   await page.getByRole('button', { name: 'Resume…' }).click();

@@ -60,7 +60,10 @@ export default async function rehearsal(browser, { queue, dead }) {
 
   // Drained.
   await page.getByText('No dead letters', { exact: true }).waitFor();
-  await page.getByRole('navigation', { name: `Parts of ${name}` }).getByRole('link', { name: 'Operations' }).click();
+  await page
+    .getByRole('navigation', { name: `Parts of ${name}` })
+    .getByRole('link', { name: 'Operations' })
+    .click();
   await page.getByText('“the old relay is gone”').waitFor();
   await browser.sound('operations');
   await browser.goto();

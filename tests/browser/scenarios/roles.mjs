@@ -15,7 +15,10 @@ export default async function roles(browser, { viewer, operator, admin, job }) {
   await page.getByRole('heading', { level: 1, name: 'mail' }).waitFor();
   await page.locator('.rows-body [role=row]').first().waitFor();
   for (const action of ['Pause…', 'Empty…', 'Clean…', 'Retry all…', 'Delete all…']) {
-    check((await page.getByRole('button', { name: action }).count()) === 0, `one who may only view is not offered ${action}`);
+    check(
+      (await page.getByRole('button', { name: action }).count()) === 0,
+      `one who may only view is not offered ${action}`,
+    );
   }
   await browser.goto(`#/jobs/${job}`);
   await page.locator('.banner').getByText('RelayRefused 422').waitFor();
@@ -25,7 +28,10 @@ export default async function roles(browser, { viewer, operator, admin, job }) {
   // Kept in this tab, and forgotten with it.
   await page.reload();
   await page.locator('.banner').getByText('RelayRefused 422').waitFor();
-  check((await page.evaluate(() => localStorage.length + document.cookie.length)) === 0, 'no token in what outlives the tab');
+  check(
+    (await page.evaluate(() => localStorage.length + document.cookie.length)) === 0,
+    'no token in what outlives the tab',
+  );
 
   const become = async (token) => {
     await page.getByRole('button', { name: 'Sign out' }).click();
@@ -37,7 +43,10 @@ export default async function roles(browser, { viewer, operator, admin, job }) {
   await page.getByRole('button', { name: 'Retry…' }).waitFor();
   await browser.goto('#/queues/default.mail');
   await page.getByRole('button', { name: 'Pause…' }).waitFor();
-  check((await page.getByRole('button', { name: 'Empty…' }).count()) === 0, 'an operator is not offered to empty a queue');
+  check(
+    (await page.getByRole('button', { name: 'Empty…' }).count()) === 0,
+    'an operator is not offered to empty a queue',
+  );
   await browser.goto(`#/jobs/${job}`);
   await become(admin);
   await page.getByRole('link', { name: 'Audit trail' }).waitFor();

@@ -19,11 +19,18 @@ export default async function schedules(browser) {
   await dialog.getByRole('alert').waitFor(); // the gateway says what is wrong with it, and nothing is lost
   await dialog.getByLabel('Cron').fill('0 3 * * *');
   await dialog.getByRole('button', { name: 'Save' }).click();
-  const row = page.getByRole('row').filter({ hasText: name }).or(page.locator('tr', { hasText: name })).first();
+  const row = page
+    .getByRole('row')
+    .filter({ hasText: name })
+    .or(page.locator('tr', { hasText: name }))
+    .first();
   await row.waitFor();
   await until('its next run', async () => /in \d/.test(await row.textContent()));
   const made = await found();
-  check(made.cron === '0 3 * * *' && made.timeZone === 'Europe/Berlin' && made.job.type === 'nightly', `it is what was said: ${JSON.stringify(made)}`);
+  check(
+    made.cron === '0 3 * * *' && made.timeZone === 'Europe/Berlin' && made.job.type === 'nightly',
+    `it is what was said: ${JSON.stringify(made)}`,
+  );
 
   await row.getByRole('button', { name: 'Pause' }).click();
   await row.getByText('paused').waitFor();

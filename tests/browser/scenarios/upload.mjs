@@ -14,9 +14,14 @@ export default async function upload(browser, { text, picture }) {
   await send('long.txt', Buffer.from(text.repeat(1200)));
   const bar = uploads.first().getByRole('progressbar', { name: 'Progress of long.txt' });
   await until('progress', async () => Number(await bar.getAttribute('aria-valuenow')) > 0);
-  await until('when it will be done', async () => /about \d+ (s|min) left/.test(await bar.getAttribute('aria-valuetext')));
+  await until('when it will be done', async () =>
+    /about \d+ (s|min) left/.test(await bar.getAttribute('aria-valuetext')),
+  );
   await browser.sound('an upload');
-  await uploads.first().getByText(`${text.trim().split(/\s+/).length * 1200} words in 1200 lines`).waitFor();
+  await uploads
+    .first()
+    .getByText(`${text.trim().split(/\s+/).length * 1200} words in 1200 lines`)
+    .waitFor();
   check((await bar.getAttribute('aria-valuenow')) === '100', 'the bar is full');
   await uploads.first().getByText('Done').waitFor();
 
@@ -36,7 +41,9 @@ export default async function upload(browser, { text, picture }) {
     document.querySelector('main').append(lost);
   });
   await page.locator('#lost').getByText('There is no such job').waitFor();
-  const done = await page.evaluate(() => document.querySelector('article:last-child drover-progress').getAttribute('job'));
+  const done = await page.evaluate(() =>
+    document.querySelector('article:last-child drover-progress').getAttribute('job'),
+  );
   await page.evaluate((id) => document.getElementById('lost').setAttribute('job', id), done);
   await page.locator('#lost').getByText('Done').waitFor();
 }
