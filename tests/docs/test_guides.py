@@ -20,7 +20,7 @@ sys.path[:0] = [str(HERE), *(str(HERE.parent / place) for place in ("platform", 
 from guides import DOCS, GUIDES, ROOT, blocks, blocks_for, write_files  # noqa: E402
 from kafka_client import KafkaClient, Record  # noqa: E402
 from kafka_cluster import KafkaCluster  # noqa: E402
-from local_run import DROVER, LocalRun  # noqa: E402
+from local_run import DROVER, LocalRun, interrupt  # noqa: E402
 from shell import Shell  # noqa: E402
 
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "charts" / "drover" / "README.md", *sorted(DOCS.rglob("*.md")),
@@ -67,7 +67,10 @@ class Laptop:
 
     def __exit__(self, *error):
         self.shell.__exit__(*error)
-        self.run.__exit__(*error)
+        with self.run:
+            if error == (None, None, None):
+                interrupt(self.run)  # Ctrl-C, as the guide has it
+                assert self.run.wait() == 0, self.run.text
 
     def get(self, path):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
