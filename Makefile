@@ -56,6 +56,13 @@ run-tasks: build # a task service that answers at once and is asked by task id, 
 run-upload: build # a page where one uploads a file and sees how far it is, see examples/upload
 	@DROVER=$(RELEASE)/bin/drover examples/upload/run.sh
 
+.PHONY: install-cli
+PREFIX ?= $(HOME)/.local
+install-cli: build # drover, kubectl-drover and the embedded broker into PREFIX/bin (~/.local where PREFIX is not given)
+	@cmake --install $(RELEASE) --prefix $(PREFIX) >/dev/null
+	@install "$$(deps/broker.sh)" $(PREFIX)/bin/drover-broker
+	@echo "$(PREFIX)/bin has drover and kubectl-drover"
+
 .PHONY: image
 image: build # Drover's image as an archive, build/drover-image.tar, made without a container engine
 	@$(PYTHON) tests/platform/container_image.py $(RELEASE)/bin/drover drover:$$($(RELEASE)/bin/drover --version | cut -d' ' -f2) \

@@ -5,6 +5,9 @@
 
 #include "cli/commands.h"
 #include "cli/dead_letter_view.h"
+#include "cli/gateway/gateway_options.h"
+#include "cli/gateway/printing.h"
+#include "cli/gateway/through_gateway.h"
 #include "cli/queue_options.h"
 #include "cli/queue_records.h"
 #include "cli/terminal_text.h"
@@ -14,27 +17,38 @@ namespace drover::cli {
 namespace {
 
 constexpr const char* footer = R"(Examples:
-  drover cancel -q email 0199c5a2-7c1e-7b5e-9d0a-3f1f6c1f0a11
+  drover cancel 0199c5a2-7c1e-7b5e-9d0a-3f1f6c1f0a11
   drover cancel -f queues.yaml -q email --for 168h --reason 'sent to the wrong list' $(cat ids.txt)
 
-Sidecars do not start these jobs (nor their retries) from now until the cancel expires. A job that has finished stays
-finished. Nobody checks that there is such a job: an id with a typing error cancels nothing.
+Through a gateway, which knows the job, its queue and whether it has ended, unless -f, --kafka, --topic or -X say:
+straight to Kafka. Then sidecars do not start these jobs (nor their retries) until the cancel expires (--for), and nobody
+checks that there is such a job: an id with a typing error cancels nothing. A job that has finished stays finished.
 
-The exit code is 0 when Kafka has all of them; 1 when it cannot be reached or the queue's topics are missing; 2 when
-something about the input is wrong, and then nothing has been cancelled.)";
+The exit code is 0 when all will be cancelled; 1 when there is no such job, it has ended, or the queue's topics are
+missing; 2 when something about the input is wrong; 3 when gateway or Kafka cannot be reached.)";
 
 struct Arguments {
     QueueArguments queue;
+    GatewayArguments gateway;
     std::vector<std::string> jobs;
-    std::string by, reason, lasts = "24h";
+    std::string by, reason, lasts;
 };
 
-Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+constexpr const char* lasts_by_default = "24h";
 
-int cancel(const Arguments& arguments) {
+int cancel(const Arguments& arguments, const Environment& environment) {
+    const auto way = way_of(arguments.queue, arguments.gateway);
+    if (!way) return complain(way.error());
+    if (*way == Way::gateway) {
+        if (!arguments.lasts.empty())
+            return complain(
+                {Error::Code::invalid, "--for is for Kafka, where nobody knows the job: give --kafka or -f too"});
+        return cancel_through_gateway({arguments.gateway, arguments.queue.queue, environment}, arguments.jobs,
+                                      arguments.reason);
+    }
     const auto target = queue_target(arguments.queue);
     if (!target) return complain(target.error());
-    const auto lasts = jobqueue::parse_duration(arguments.lasts);
+    const auto lasts = jobqueue::parse_duration(arguments.lasts.empty() ? lasts_by_default : arguments.lasts);
     if (!lasts || *lasts <= Duration{0})
         return complain({Error::Code::invalid, "--for must be a duration such as 24h, not " + arguments.lasts});
     const Time at = now(), expires_at = at + *lasts;
@@ -56,16 +70,19 @@ int cancel(const Arguments& arguments) {
 
 }  // namespace
 
-void add_cancel_command(CLI::App& app, Chosen& chosen) {
-    CLI::App* command = app.add_subcommand("cancel", "Cancel jobs that wait");
+void add_cancel_command(CLI::App& app, Chosen& chosen, const Environment& environment) {
+    CLI::App* command = app.add_subcommand("cancel", "Cancel jobs that have not ended");
     const auto arguments = std::make_shared<Arguments>();
     add_queue_options(*command, arguments->queue);
+    add_gateway_options(*command, arguments->gateway);
     command->add_option("JOB", arguments->jobs, "Ids of jobs")->required();
-    command->add_option("--for", arguments->lasts, "How long it holds")->capture_default_str();
+    command->add_option("--for", arguments->lasts, "How long it holds, over Kafka; 24h by default");
     command->add_option("--reason", arguments->reason, "Why, for those who wonder");
     add_by_option(*command, arguments->by);
     command->footer(footer);
-    command->callback([&chosen, arguments] { chosen = [arguments] { return cancel(*arguments); }; });
+    command->callback([&chosen, arguments, &environment] {
+        chosen = [arguments, &environment] { return cancel(*arguments, environment); };
+    });
 }
 
 }  // namespace drover::cli

@@ -1,7 +1,6 @@
 #include <iostream>
 #include <memory>
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -9,6 +8,9 @@
 #include "cli/commands.h"
 #include "cli/dead_letter_groups.h"
 #include "cli/dead_letter_view.h"
+#include "cli/gateway/gateway_options.h"
+#include "cli/gateway/printing.h"
+#include "cli/gateway/through_gateway.h"
 #include "cli/queue_options.h"
 #include "cli/queue_records.h"
 #include "cli/terminal_text.h"
@@ -20,11 +22,12 @@ constexpr const char* list_footer = R"(Examples:
   drover dead list -f queues.yaml -q email
   drover dead list -q shop.email --kafka kafka:9092 -o json | jq '.groups[] | {error, count}'
 
-Dead letters of one error class whose messages differ only in numbers, addresses, paths and quoted texts are one group.
-OPEN are those that were not redriven.
+Through a gateway, which groups the failed jobs that there are now, unless -f, --kafka, --topic or -X say: the dead
+letters in Kafka. Errors of one class whose messages differ only in numbers, addresses, paths and quoted texts are one
+group. Of Kafka's dead letters OPEN are those that were not redriven.
 
-The exit code is 0, also when there is none; 1 when Kafka cannot be reached or the queue's topics are missing; 2 when
-something about the input is wrong.)";
+The exit code is 0, also when there is none; 1 when there is no such queue, or its topics are missing; 2 when something
+about the input is wrong; 3 when gateway or Kafka cannot be reached.)";
 
 constexpr const char* show_footer = R"(Examples:
   drover dead show -q email 0199c5a2-7c1e-7b5e-9d0a-3f1f6c1f0a11
@@ -33,24 +36,17 @@ constexpr const char* show_footer = R"(Examples:
 Where a job died several times, once after each redrive, this is its last run, unless --run says otherwise. In JSON a
 payload, key or header that is not text is base64, under the name payloadBase64, keyBase64 or valueBase64.
 
-The exit code is 0; 1 when there is no such dead letter, Kafka cannot be reached or the queue's topics are missing; 2
-when something about the input is wrong.)";
+Through a gateway, which needs no queue, unless -f, --kafka, --topic or -X say: the dead letter in Kafka.
+
+The exit code is 0; 1 when there is no such dead letter, or the queue's topics are missing; 2 when something about the
+input is wrong; 3 when gateway or Kafka cannot be reached.)";
 
 struct Arguments {
     QueueArguments queue;
+    GatewayArguments gateway;
     std::string output = "text", job;
     std::optional<int> run;
 };
-
-Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
-
-bool on_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
-bool in_color() { return on_terminal() && std::getenv("NO_COLOR") == nullptr; }
-int terminal_width() {
-    winsize size{};
-    const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    return known ? size.ws_col : 1000;
-}
 
 void print(const std::vector<std::string>& lines) {
     for (const std::string& line : lines) std::cout << line << '\n';
@@ -64,7 +60,11 @@ Result<letters::ControlLog> marks_of(const QueueTarget& target, kafka::Admin& ad
     return control;
 }
 
-int list(const Arguments& arguments) {
+int list(const Arguments& arguments, const Environment& environment) {
+    const auto way = way_of(arguments.queue, arguments.gateway);
+    if (!way) return complain(way.error());
+    if (*way == Way::gateway)
+        return list_dead_through_gateway({arguments.gateway, arguments.queue.queue, environment}, arguments.output);
     const auto target = queue_target(arguments.queue);
     if (!target) return complain(target.error());
     const auto admin = reach(*target, {target->topics.main, target->topics.dead_letters});
@@ -77,10 +77,11 @@ int list(const Arguments& arguments) {
             groups.add(letter, control->redriven({letter.partition, letter.offset}) != nullptr);
         });
     if (!read) return complain(read.error());
+    const Terminal terminal = terminal_at(STDOUT_FILENO, environment);
     if (arguments.output == "json")
         std::cout << to_json(groups, target->name) << '\n';
     else
-        print(render_groups(groups, target->name, terminal_width(), in_color()));
+        print(render_groups(groups, target->name, terminal.width, terminal.color));
     return 0;
 }
 
@@ -100,7 +101,15 @@ WholeLetter whole(const letters::LetterRecord& record, const letters::DeadLetter
     return all;
 }
 
-int show(const Arguments& arguments) {
+int show(const Arguments& arguments, const Environment& environment) {
+    const auto way = way_of(arguments.queue, arguments.gateway);
+    if (!way) return complain(way.error());
+    if (*way == Way::gateway) {
+        if (arguments.run)
+            return complain({Error::Code::invalid, "--run is for Kafka's dead letters: give --kafka or -f too"});
+        return show_dead_through_gateway({arguments.gateway, arguments.queue.queue, environment}, arguments.job,
+                                         arguments.output);
+    }
     const auto target = queue_target(arguments.queue);
     if (!target) return complain(target.error());
     const auto admin = reach(*target, {target->topics.main, target->topics.dead_letters});
@@ -129,10 +138,11 @@ int show(const Arguments& arguments) {
     }
     if (const letters::RedrivenMark* mark = control->redriven({last->letter.partition, last->letter.offset}))
         last->redriven = *mark;
+    const Terminal terminal = terminal_at(STDOUT_FILENO, environment);
     if (arguments.output == "json")
         std::cout << to_json(*last) << '\n';
     else
-        print(render_letter(*last, terminal_width(), in_color()));
+        print(render_letter(*last, terminal.width, terminal.color));
     if (runs.find(',') != std::string::npos)
         std::cerr << "drover: the job has several dead letters, of the runs " << runs << "; --run chooses\n";
     return 0;
@@ -140,25 +150,34 @@ int show(const Arguments& arguments) {
 
 }  // namespace
 
-void add_dead_commands(CLI::App& app, Chosen& chosen) {
+void add_dead_commands(CLI::App& app, Chosen& chosen, const Environment& environment) {
     CLI::App* dead = app.add_subcommand("dead", "Dead letters: list, show, redrive");
     dead->require_subcommand(1);
-    const auto add = [&](const char* name, const char* description, const char* footer, int (*run)(const Arguments&)) {
+    const auto add = [&](const char* name, const char* description, const char* footer,
+                         int (*run)(Arguments&, const Environment&)) {
         CLI::App* command = dead->add_subcommand(name, description);
         const auto arguments = std::make_shared<Arguments>();
         add_queue_options(*command, arguments->queue);
+        add_gateway_options(*command, arguments->gateway);
         command->add_option("-o,--output", arguments->output, "text or json")
             ->check(CLI::IsMember({"text", "json"}))
             ->capture_default_str();
         command->footer(footer);
-        command->callback([&chosen, arguments, run] { chosen = [arguments, run] { return run(*arguments); }; });
+        command->callback([&chosen, arguments, run, &environment] {
+            chosen = [arguments, run, &environment] {
+                arguments->gateway.ns = arguments->queue.ns;
+                return run(*arguments, environment);
+            };
+        });
         return std::pair(command, arguments);
     };
-    add("list", "What went wrong, and how often", list_footer, list);
-    const auto [show_command, to] = add("show", "All about one dead letter", show_footer, show);
+    add("list", "What went wrong, and how often", list_footer,
+        [](Arguments& a, const Environment& e) { return list(a, e); });
+    const auto [show_command, to] = add("show", "All about one dead letter", show_footer,
+                                        [](Arguments& a, const Environment& e) { return show(a, e); });
     show_command->add_option("JOB", to->job, "The id of a job")->required();
     show_command->add_option("--run", to->run, "Of which run, where there are several")->check(CLI::NonNegativeNumber);
-    add_redrive_command(*dead, chosen);
+    add_redrive_command(*dead, chosen, environment);
 }
 
 }  // namespace drover::cli

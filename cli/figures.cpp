@@ -48,4 +48,22 @@ std::string clock_time(Duration elapsed) {
     return formatted("%lld:%02lld:%02lld", seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
+std::string age(Duration time) {
+    const std::int64_t seconds = std::max<std::int64_t>(time.count() / 1'000'000, 0);
+    if (seconds < 120) return std::to_string(seconds) + "s";
+    if (seconds < 120 * 60) return std::to_string(seconds / 60) + "m";
+    if (seconds < 48 * 3600) return std::to_string(seconds / 3600) + "h";
+    return with_thousands(seconds / 86'400) + "d";
+}
+
+std::string percent(double share) {
+    const double parts = share * 100;
+    if (!std::isfinite(parts)) return "–";
+    if (parts <= 0) return "0 %";
+    if (parts < 0.1) return "<0.1 %";
+    if (parts < 9.95) return formatted("%.1f %%", parts);
+    // All of them only where it is all of them.
+    return formatted("%.0f %%", parts >= 100 ? 100 : std::min(std::round(parts), 99.0));
+}
+
 }  // namespace drover::cli

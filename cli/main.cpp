@@ -2,18 +2,31 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/environment.h"
 
 int main(int argc, char** argv) {
-    CLI::App app{"Drover runs background jobs over Kafka, for workers in any language.", "drover"};
+    const drover::cli::Environment environment = drover::cli::read_environment(argv[0]);
+    CLI::App app{"Drover runs background jobs over Kafka, for workers in any language.",
+                 environment.is_kubectl_plugin ? "kubectl drover" : "drover"};
     app.set_version_flag("--version", "drover " DROVER_VERSION);
     app.require_subcommand(1);
     drover::cli::Chosen chosen;
     drover::cli::add_run_command(app, chosen);
-    drover::cli::add_submit_command(app, chosen);
-    drover::cli::add_pause_commands(app, chosen);
-    drover::cli::add_cancel_command(app, chosen);
-    drover::cli::add_dead_commands(app, chosen);
+    drover::cli::add_submit_command(app, chosen, environment);
+    drover::cli::add_job_commands(app, chosen, environment);
+    drover::cli::add_queues_command(app, chosen, environment);
+    drover::cli::add_top_command(app, chosen, environment);
+    drover::cli::add_explain_commands(app, chosen, environment);
+    drover::cli::add_pause_commands(app, chosen, environment);
+    drover::cli::add_cancel_command(app, chosen, environment);
+    drover::cli::add_dead_commands(app, chosen, environment);
+    drover::cli::add_bulk_commands(app, chosen, environment);
+    drover::cli::add_upkeep_commands(app, chosen, environment);
+    drover::cli::add_schedule_commands(app, chosen, environment);
+    drover::cli::add_context_commands(app, chosen, environment);
     drover::cli::add_validate_command(app, chosen);
+    drover::cli::add_render_command(app, chosen);
+    drover::cli::add_completion_command(app, chosen, environment);
     drover::cli::add_probe_command(app, chosen);
     drover::cli::add_operator_command(app, chosen);
     drover::cli::add_gateway_command(app, chosen);

@@ -16,7 +16,7 @@ void add_queue_options(CLI::App& command, QueueArguments& to);
 // --by: who does it, for those who read it later.
 void add_by_option(CLI::App& command, std::string& by);
 
-// "drover: …" on stderr; the exit code: 2 where the input is wrong, else 1.
+// "drover: …" on stderr; the exit code: 2 where the input is wrong, 3 where gateway or Kafka cannot be reached, else 1.
 int complain(const Error& error);
 
 }  // namespace drover::cli

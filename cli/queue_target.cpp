@@ -14,7 +14,8 @@ tl::unexpected<Error> wrong(std::string message) { return failure(Error::Code::i
 
 // A queue's own name has no dot, so "shop.email" is a namespace and a name.
 std::string full_name(const QueueArguments& arguments, const std::string& queue) {
-    return queue.find('.') == std::string::npos ? arguments.ns + "." + queue : queue;
+    if (queue.find('.') != std::string::npos) return queue;
+    return (arguments.ns.empty() ? "default" : arguments.ns) + "." + queue;
 }
 
 Result<std::vector<jobqueue::JobQueue>> queues_of(const QueueArguments& arguments) {

@@ -15,8 +15,8 @@ namespace drover::cli {
 
 struct QueueArguments {
     std::vector<std::string> files;
-    std::string queue, topic, ns = "default", kafka;
-    std::vector<std::string> settings;  // name=value
+    std::string queue, topic, ns, kafka;  // ns: "" is default
+    std::vector<std::string> settings;    // name=value
 };
 
 struct QueueTarget {

@@ -9,6 +9,9 @@
 
 #include "cli/commands.h"
 #include "cli/figures.h"
+#include "cli/gateway/gateway_options.h"
+#include "cli/gateway/printing.h"
+#include "cli/gateway/through_gateway.h"
 #include "cli/queue_options.h"
 #include "cli/queue_records.h"
 #include "cli/redriver.h"
@@ -24,6 +27,9 @@ constexpr const char* footer = R"(Examples:
   drover dead redrive -f queues.yaml -q email --id 0199c5a2-7c1e-7b5e-9d0a-3f1f6c1f0a11 \
       --patch '[{"op": "replace", "path": "/to", "value": "ada@example.org"}]'
 
+Through a gateway, as a bulk retry of its failed jobs that is followed until it ends (--detach: that is only started),
+unless -f, --kafka, --topic or -X say: what follows, over Kafka, dead letter by dead letter.
+
 Without a filter all dead letters of the queue are redriven, but for those that were redriven before: the queue's control
 topic says which. Each job comes again to the topic it came from (the queue's, or a lane's), as its next run, with all its
 attempts; the dead letter stays where it is. Those that failed first are taken first where --limit takes only some. A
@@ -32,19 +38,21 @@ patch, is told and skipped. Ctrl-C stops between two jobs; the same command goes
 
 The exit code is
   0    every letter that was asked for has been redriven, now or before (with --dry-run: would be)
-  1    Kafka cannot be reached or refused something, the queue's topics are missing, or no letter was asked for
+  1    some letters were skipped, not found or refused, and told, and the others have been redriven; or no letter was
+       asked for, or the queue's topics are missing
   2    something about the input is wrong; nothing has been redriven
-  3    some letters were skipped or not found, and told; the others have been redriven
+  3    gateway or Kafka cannot be reached
   130  stopped by Ctrl-C)";
 
-constexpr int stopped_code = 130, skipped_code = 3;
+constexpr int stopped_code = 130, skipped_code = 1;
 
 struct Arguments {
     QueueArguments queue;
+    GatewayArguments gateway;
     letters::DeadLetterFilter filter;
-    std::string since, until, rate, patch, by;
+    std::string since, until, rate, patch, by, reason;
     std::optional<std::int64_t> limit;
-    bool dry_run = false;
+    bool dry_run = false, detach = false;
 };
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -60,19 +68,21 @@ void catch_interrupts() {
     sigaction(SIGTERM, &action, nullptr);
 }
 
-Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
-
 Error wrong(const std::string& message) { return {Error::Code::invalid, message}; }
+
+// The text, or that of the file behind an @.
+Result<std::string> patch_text(const std::string& patch) {
+    if (!patch.starts_with('@')) return patch;
+    std::ifstream file(patch.substr(1));
+    if (!file) return tl::unexpected(wrong("--patch: cannot read " + patch.substr(1)));
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
 
 Result<std::optional<letters::PayloadEdit>> edit_of(const std::string& patch) {
     if (patch.empty()) return std::nullopt;
-    std::string text = patch;
-    if (patch.front() == '@') {
-        std::ifstream file(patch.substr(1));
-        if (!file) return tl::unexpected(wrong("--patch: cannot read " + patch.substr(1)));
-        text.assign(std::istreambuf_iterator<char>(file), {});
-    }
-    auto edit = letters::PayloadEdit::parse(text);
+    const auto text = patch_text(patch);
+    if (!text) return tl::unexpected(text.error());
+    auto edit = letters::PayloadEdit::parse(*text);
     if (!edit) return tl::unexpected(wrong("--patch: " + edit.error().message));
     return *edit;
 }
@@ -180,7 +190,36 @@ int tell_outcome(const LetterSender::Outcome& outcome, const Found& found, const
     return skipped > 0 || !found.unknown.empty() ? skipped_code : 0;
 }
 
-int redrive(Arguments& arguments) {
+int redrive_by_bulk(const Arguments& arguments, const Environment& environment) {
+    if (arguments.limit) return complain(wrong("--limit is for Kafka: give --kafka or -f too"));
+    if (arguments.filter.errors.size() > 1)
+        return complain(
+            wrong("a gateway redrives one --error at a time; over Kafka (--kafka or -f) several are possible"));
+    auto patch = patch_text(arguments.patch);
+    if (!patch) return complain(patch.error());
+    const BulkOrder order{.action = "retry",
+                          .filter = {.state = "failed",
+                                     .type = arguments.filter.type,
+                                     .error = arguments.filter.errors.empty() ? "" : arguments.filter.errors.front(),
+                                     .since = arguments.since,
+                                     .until = arguments.until,
+                                     .ids = {arguments.filter.jobs.begin(), arguments.filter.jobs.end()}},
+                          .rate = arguments.rate,
+                          .edit = std::move(*patch),
+                          .reason = arguments.reason,
+                          .dry_run = arguments.dry_run};
+    return redrive_through_gateway({arguments.gateway, arguments.queue.queue, environment}, order, !arguments.detach);
+}
+
+int redrive(Arguments& arguments, const Environment& environment) {
+    const auto way = way_of(arguments.queue, arguments.gateway);
+    if (!way) return complain(way.error());
+    if (*way == Way::gateway) {
+        arguments.gateway.ns = arguments.queue.ns;
+        return redrive_by_bulk(arguments, environment);
+    }
+    if (arguments.detach || !arguments.reason.empty())
+        return complain(wrong("--detach and --reason need a gateway, and this goes straight to Kafka"));
     const auto target = queue_target(arguments.queue);
     if (!target) return complain(target.error());
     letters::RedriveRequest request{.filter = arguments.filter};
@@ -260,24 +299,31 @@ int redrive(Arguments& arguments) {
 
 }  // namespace
 
-void add_redrive_command(CLI::App& dead, Chosen& chosen) {
+void add_redrive_command(CLI::App& dead, Chosen& chosen, const Environment& environment) {
     CLI::App* command = dead.add_subcommand("redrive", "Put dead letters' jobs into the queue again");
     const auto arguments = std::make_shared<Arguments>();
     Arguments& to = *arguments;
     add_queue_options(*command, to.queue);
+    add_gateway_options(*command, to.gateway);
     command->add_option("--error", to.filter.errors, "Only of this error class; several are possible")
         ->allow_extra_args(false);
     command->add_option("--type", to.filter.type, "Only of this type of job");
     command->add_option("--id", to.filter.jobs, "Only this job; several are possible")->allow_extra_args(false);
-    command->add_option("--since", to.since, "Only what failed at or after this time, or so long ago: 2h");
-    command->add_option("--until", to.until, "Only what failed before this time");
+    command->add_option(
+        "--since", to.since,
+        "Only what failed (through a gateway: was submitted) at or after this time, or so long ago: 2h");
+    command->add_option("--until", to.until, "Only what failed (through a gateway: was submitted) before this time");
     command->add_option("--limit", to.limit, "At most so many jobs")->check(CLI::PositiveNumber);
     command->add_flag("--dry-run", to.dry_run, "Only tell what would happen");
     command->add_option("--rate", to.rate, "At most so many jobs: 50/s, 10/m, 1/h");
     command->add_option("--patch", to.patch, "A JSON patch (RFC 6902) of each payload, or @FILE");
     add_by_option(*command, to.by);
+    command->add_option("--reason", to.reason, "Why, for those who wonder");
+    command->add_flag("--detach", to.detach, "Through a gateway: start it and do not wait for its end");
     command->footer(footer);
-    command->callback([&chosen, arguments] { chosen = [arguments] { return redrive(*arguments); }; });
+    command->callback([&chosen, arguments, &environment] {
+        chosen = [arguments, &environment] { return redrive(*arguments, environment); };
+    });
 }
 
 }  // namespace drover::cli

@@ -12,6 +12,7 @@
 
 #include "cli/commands.h"
 #include "cli/figures.h"
+#include "cli/gateway/submit_to_gateway.h"
 #include "cli/queue_options.h"
 #include "cli/submitter.h"
 #include "src/jobqueue/job.h"
@@ -24,20 +25,31 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* footer = R"(Examples:
-  drover submit -q email '{"to":"ada@example.org"}'
+  drover submit -q email '{"to":"ada@example.org"}' --wait
+  drover submit -q email --lines addresses.jsonl --label list=spring --wait=10m
   drover submit -f queues.yaml -q thumbnails --folder ~/Pictures --match '*.jpg' --paths
   drover submit --topic default.email --kafka kafka:9092 --lines addresses.txt
 
-Without -f the broker is localhost:9092 and the topic <namespace>.<queue>. The exit code is 0 only when every job is in
-Kafka; 2 when something about the input is wrong, and then nothing, or only what was right, has been submitted.)";
+Through a gateway, unless -f, --kafka, --topic or -X say: straight to Kafka (which is localhost:9092 where only the
+topic is named). A gateway takes JSON; Kafka takes any bytes. It prints the job's id.
+
+The exit code is 0 when every job was accepted, and with --wait completed; 1 when one was refused, or did not complete;
+2 when something about the input is wrong, and then nothing, or only what was right, has been submitted; 3 when the
+gateway or Kafka cannot be reached.)";
 
 struct Arguments {
     QueueArguments queue;
-    std::string wait;
+    GatewayArguments gateway;
+    SubmissionFields fields;
+    std::string patience, wait, idempotency_key, output;
     std::vector<std::string> headers;
     std::string payload, lines, folder, match = "*", key, type, priority, delay, content_type;
-    bool has_payload = false, has_key = false, from_stdin = false, paths = false;
+    bool has_payload = false, has_key = false, from_stdin = false, paths = false, waits = false;
+
+    bool many() const { return !lines.empty() || !folder.empty(); }
 };
+
+constexpr const char* no_limit = "until it ends";  // what --wait without a value is
 
 Error wrong(const std::string& message) { return {Error::Code::invalid, message}; }
 
@@ -119,42 +131,114 @@ int report(const std::string& topic, bool many, const Submitter::Outcome& outcom
     return 0;
 }
 
-int submit(const Arguments& arguments) {
+Result<Duration> patience_of(const Arguments& arguments) {
+    if (arguments.patience.empty()) return Duration{0};
+    const auto patience = jobqueue::parse_duration(arguments.patience);
+    if (patience) return *patience;
+    return tl::unexpected(wrong("--patience must be a duration such as 30s, not " + arguments.patience));
+}
+
+Result<std::optional<Patience>> wait_of(const Arguments& arguments) {
+    if (!arguments.waits) return std::nullopt;
+    if (arguments.wait == no_limit) return Patience{};
+    const auto limit = jobqueue::parse_duration(arguments.wait);
+    if (limit && *limit > Duration{0}) return Patience{.limit = *limit};
+    return tl::unexpected(wrong("--wait=… must be a duration such as 30s, not " + arguments.wait));
+}
+
+// What only one of the two ways can do.
+Result<void> check_way(const Arguments& arguments, Way way) {
+    const SubmissionFields& fields = arguments.fields;
+    if (way == Way::kafka) {
+        if (arguments.waits) {
+            return tl::unexpected(
+                wrong("--wait follows jobs through a gateway, and this goes straight to Kafka; to wait for broker and "
+                      "topic give --patience 30s"));
+        }
+        const bool asks = !fields.labels.empty() || !fields.unique_key.empty() || fields.max_attempts ||
+                          !fields.timeout.empty() || !fields.deadline.empty() || !fields.run_at.empty() ||
+                          !fields.callback.empty() || !arguments.idempotency_key.empty() || arguments.output == "json";
+        if (asks) {
+            return tl::unexpected(
+                wrong("--label, --unique-key, --max-attempts, --timeout, --deadline, --run-at, --callback, "
+                      "--idempotency-key and -o json need a gateway, and this goes straight to Kafka"));
+        }
+        return {};
+    }
+    if (!arguments.headers.empty() || !arguments.content_type.empty())
+        return tl::unexpected(wrong("--header and --content-type are for Kafka: give --kafka or -f too"));
+    if (!arguments.idempotency_key.empty() && arguments.many())
+        return tl::unexpected(wrong("--idempotency-key is for one job"));
+    return {};
+}
+
+int submit_to_kafka(const Arguments& arguments, const jobqueue::Submission& like, JobSource source, Duration patience) {
     const auto target = queue_target(arguments.queue);
     if (!target) return complain(target.error());
-    const auto like = pattern_of(arguments);
-    if (!like) return complain(like.error());
     auto headers = headers_of(arguments);
     if (!headers) return complain(headers.error());
-    auto source = source_of(arguments, *like);
-    if (!source) return complain(source.error());
-    const auto patience =
-        arguments.wait.empty() ? std::optional(Duration{0}) : jobqueue::parse_duration(arguments.wait);
-    if (!patience) return complain(wrong("--wait must be a duration such as 30s, not " + arguments.wait));
-    if (target->queue) source = limited(std::move(*source), target->queue->delivery.max_payload);
-    const std::string topic = jobqueue::topic_for(target->topics, arguments.priority);
-    if (const auto found = find_topic(*target, topic, *patience); !found) return complain(found.error());
+    if (target->queue) source = limited(std::move(source), target->queue->delivery.max_payload);
+    const std::string topic = jobqueue::topic_for(target->topics, like.priority);
+    if (const auto found = find_topic(*target, topic, patience); !found) return complain(found.error());
 
     boost::asio::io_context io(1);
     int code = 1;
-    auto submitter = Submitter::start(
-        io, target->kafka, {.topic = topic, .jobs = std::move(*source), .headers = std::move(*headers)},
-        [&](const Submitter::Outcome& outcome) {
-            code = report(topic, !arguments.lines.empty() || !arguments.folder.empty(), outcome);
-            io.stop();
-        });
+    auto submitter =
+        Submitter::start(io, target->kafka, {.topic = topic, .jobs = std::move(source), .headers = std::move(*headers)},
+                         [&](const Submitter::Outcome& outcome) {
+                             code = report(topic, arguments.many(), outcome);
+                             io.stop();
+                         });
     if (!submitter) return complain(submitter.error());
     io.run();
     return code;
 }
 
+int submit(Arguments& arguments, const Environment& environment) {
+    const auto way = way_of(arguments.queue, arguments.gateway);
+    if (!way) return complain(way.error());
+    if (const auto possible = check_way(arguments, *way); !possible) return complain(possible.error());
+    const auto like = pattern_of(arguments);
+    if (!like) return complain(like.error());
+    const auto patience = patience_of(arguments);
+    if (!patience) return complain(patience.error());
+    const auto wait = wait_of(arguments);
+    if (!wait) return complain(wait.error());
+    if (*way == Way::kafka) {
+        // What is wrong with the queue's name is told before stdin is read.
+        if (const auto target = queue_target(arguments.queue); !target) return complain(target.error());
+    }
+    auto source = source_of(arguments, *like);
+    if (!source) return complain(source.error());
+    if (*way == Way::kafka) return submit_to_kafka(arguments, *like, std::move(*source), *patience);
+
+    arguments.gateway.ns = arguments.queue.ns;
+    SubmissionFields& fields = arguments.fields;
+    fields.type = arguments.type;
+    fields.priority = arguments.priority;
+    fields.delay = arguments.delay;
+    if (arguments.has_key) fields.key = arguments.key;
+    GatewayOrder order{.gateway = arguments.gateway,
+                       .queue = arguments.queue.queue,
+                       .fields = fields,
+                       .jobs = std::move(*source),
+                       .many = arguments.many(),
+                       .idempotency_key = arguments.idempotency_key,
+                       .patience = *patience,
+                       .wait = *wait,
+                       .output = arguments.output};
+    return submit_to_gateway(order, environment);
+}
+
 }  // namespace
 
-void add_submit_command(CLI::App& app, Chosen& chosen) {
+void add_submit_command(CLI::App& app, Chosen& chosen, const Environment& environment) {
     CLI::App* command = app.add_subcommand("submit", "Put jobs into a queue");
     const auto arguments = std::make_shared<Arguments>();
     Arguments& to = *arguments;
     add_queue_options(*command, to.queue);
+    add_gateway_options(*command, to.gateway);
+    add_output_option(*command, to.output);
     CLI::Option* payload = command->add_option("payload", to.payload, "One job's payload");
     command->add_flag("--stdin", to.from_stdin, "One job: what stdin holds");
     command->add_option("--lines", to.lines, "A job for each line of this file");
@@ -171,12 +255,23 @@ void add_submit_command(CLI::App& app, Chosen& chosen) {
     command->add_option("--delay", to.delay, "Not before this time from now, e.g. 30s");
     command->add_option("--header", to.headers, "A header of the record, name=value")->allow_extra_args(false);
     command->add_option("--content-type", to.content_type, "Default: JSON, text or bytes, whatever the payload is");
-    command->add_option("--wait", to.wait, "How long to wait for broker and topic, e.g. 30s");
+    CLI::Option* wait = command->add_flag(std::string("--wait{") + no_limit + "}", to.wait,
+                                          "Until the jobs end, and say how far they are; --wait=30s: at most so long");
+    command->add_option("--patience", to.patience, "How long to wait for gateway, broker and topic, e.g. 30s");
+    command->add_option("--run-at", to.fields.run_at, "Not before this time, e.g. 2027-01-31T12:00:00Z");
+    command->add_option("--label", to.fields.labels, "name=value, to find the job by")->allow_extra_args(false);
+    command->add_option("--unique-key", to.fields.unique_key, "A second job of this key within a day is the first");
+    command->add_option("--max-attempts", to.fields.max_attempts, "How often it is tried");
+    command->add_option("--timeout", to.fields.timeout, "Of an attempt, e.g. 30s");
+    command->add_option("--deadline", to.fields.deadline, "When the job is of no more use");
+    command->add_option("--callback", to.fields.callback, "URL that is told of its end");
+    command->add_option("--idempotency-key", to.idempotency_key, "The same command with this key is the same job");
     command->footer(footer);
-    command->callback([&chosen, arguments, payload, key] {
+    command->callback([&chosen, arguments, payload, key, wait, &environment] {
         arguments->has_payload = payload->count() > 0;
         arguments->has_key = key->count() > 0;
-        chosen = [arguments] { return submit(*arguments); };
+        arguments->waits = wait->count() > 0;
+        chosen = [arguments, &environment] { return submit(*arguments, environment); };
     });
 }
 

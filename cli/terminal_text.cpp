@@ -121,6 +121,7 @@ const char* sequence(Style style) {
         case Style::green: return "\x1b[32m";
         case Style::yellow: return "\x1b[33m";
         case Style::red: return "\x1b[31m";
+        case Style::selected: return "\x1b[7m";
     }
     return "";
 }

@@ -20,7 +20,7 @@ int display_width(std::string_view text);
 std::string cut_end(std::string_view text, int width);     // "connection refu…"
 std::string cut_middle(std::string_view text, int width);  // "monthly…eports"
 
-enum class Style { plain, bold, dim, green, yellow, red };
+enum class Style { plain, bold, dim, green, yellow, red, selected };
 
 struct Span {
     std::string text;

@@ -161,7 +161,7 @@ class LocalRun:
         return self.wait_for(look, f"process {pattern}")
 
     def submit(self, *arguments, stdin=None):
-        return drover("submit", "--kafka", f"127.0.0.1:{self.broker_port}", "--wait", "100s", *arguments, stdin=stdin)
+        return drover("submit", "--kafka", f"127.0.0.1:{self.broker_port}", "--patience", "100s", *arguments, stdin=stdin)
 
     def submit_jobs(self, jobs, queue="jobs"):
         path = self.folder / "jobs.lines"
