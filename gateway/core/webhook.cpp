@@ -100,7 +100,8 @@ bool Webhook::wants(WebhookEvent event, std::string_view queue) const {
 std::optional<Webhook> WebhookSettings::callback_to(std::string_view url) const {
     const std::optional<WebAddress> address = parse_web_address(url);
     if (!address) return std::nullopt;
-    const std::string with_port = address->host + ":" + address->port;
+    const std::string default_port = address->base.starts_with("https:") ? "443" : "80";
+    const std::string with_port = address->host + ":" + (address->port.empty() ? default_port : address->port);
     const bool is_allowed = std::ranges::any_of(callback_hosts, [&](const std::string& pattern) {
         const bool names_port = pattern.find(':') != pattern.npos;
         return names_port ? matches_pattern(pattern, with_port)
