@@ -56,12 +56,11 @@ int tell_dry_run(const Json& answer, const std::string& action, const std::strin
 int follow_operation(GatewayApi& api, const std::string& queue, const std::string& id, const std::string& output,
                      const Environment& environment) {
     LiveLine line(environment);
-    std::optional<Clock::time_point> away_since;
+    Clock::time_point last_answer = Clock::now();
     for (;;) {
         const auto answer = api.bulk_operation(queue, id);
         if (!answer) {
-            if (!away_since) away_since = Clock::now();
-            const bool enough = Clock::now() - *away_since >= Patience{}.without_gateway;
+            const bool enough = Clock::now() - last_answer >= Patience{}.without_gateway;
             if (!answer.error().retryable || enough) {
                 line.clear();
                 return complain(answer.error());
@@ -70,7 +69,7 @@ int follow_operation(GatewayApi& api, const std::string& queue, const std::strin
             std::this_thread::sleep_for(look_again);
             continue;
         }
-        away_since.reset();
+        last_answer = Clock::now();
         const OperationAnswer operation = operation_answer(*answer);
         if (operation.is_running()) {
             line.show(tally_line(tally_of(operation), "jobs", line.width()));

@@ -12,12 +12,12 @@ Result<Json> wait_for_end(GatewayApi& api, const std::string& id, const Patience
     constexpr auto one_poll = 1s;
     constexpr auto pause = 500ms, next_run = 200ms;
     const auto began = Clock::now();
-    std::optional<Clock::time_point> away_since;
+    Clock::time_point last_answer = began;
     for (;;) {
         auto job = api.job_after(id, one_poll);
         const bool over = patience.limit && Clock::now() - began >= *patience.limit;
         if (job) {
-            away_since.reset();
+            last_answer = Clock::now();
             const JobAnswer answer = job_answer(*job);
             const bool is_earlier = answer.run < patience.run;
             if (watched.on_job && !is_earlier) watched.on_job(*job);
@@ -30,8 +30,7 @@ Result<Json> wait_for_end(GatewayApi& api, const std::string& id, const Patience
             continue;
         }
         if (!job.error().retryable) return job;
-        if (!away_since) away_since = Clock::now();
-        if (over || Clock::now() - *away_since >= patience.without_gateway) {
+        if (over || Clock::now() - last_answer >= patience.without_gateway) {
             Error error = job.error();
             error.code = Error::Code::unavailable;
             error.message += "; job " + id + " goes on without it";

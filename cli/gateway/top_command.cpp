@@ -45,6 +45,7 @@ public:
     Top(GatewayApi& api, std::chrono::milliseconds interval, const Environment& environment)
         : api_(api), interval_(interval), environment_(environment), model_(api.url()) {
         api_.limit(answer_time, stop_.get_token());
+        signals_.add(SIGWINCH);
     }
 
     void run() {
@@ -131,7 +132,7 @@ private:
     boost::asio::io_context io_{1};
     boost::asio::steady_timer timer_{io_};
     boost::asio::posix::stream_descriptor input_{io_, ::dup(STDIN_FILENO)};
-    boost::asio::signal_set signals_{io_, SIGINT, SIGTERM, SIGHUP, SIGWINCH};
+    boost::asio::signal_set signals_{io_, SIGINT, SIGTERM, SIGHUP};
     boost::asio::thread_pool asking_{1};
 };
 
