@@ -20,11 +20,12 @@ from postgres_server import PostgresServer  # noqa: E402
 
 @pytest.fixture(scope="module", params=["embedded-sqlite", "kafka-postgres"])
 def stack(request, tmp_path_factory):
-    """Two queues, `jobs` and `slow` (one attempt, one at a time)."""
+    """Three queues: `jobs`, `slow` (one attempt, one at a time) and `asleep`, which has no workers while it has no jobs."""
     folder = tmp_path_factory.mktemp("stack")
     schema = {"type": "object", "required": ["to"], "properties": {"to": {"type": "string"}}}
     queue_file(folder, "jobs", scaling={"minReplicas": 1}, priorities=["high", "normal"], schemas={"checked": schema})
     queue_file(folder, "slow", scaling={"minReplicas": 1}, delivery={"concurrency": 1}, retry={"maxAttempts": 1})
+    queue_file(folder, "asleep")
     with contextlib.ExitStack() as ends:
         if request.param == "embedded-sqlite":
             run = ends.enter_context(LocalRun(folder))
@@ -42,7 +43,7 @@ class Stack:
     def __init__(self, run, gateway, folder):
         self.run, self.gateway, self.folder = run, gateway, folder
         run.wait_for(lambda: gateway.is_ready(), "a gateway that is ready")
-        run.wait_for(lambda: {"default.jobs", "default.slow"} <= self.looked_at(), "a look at both queues")
+        run.wait_for(lambda: {"default.jobs", "default.slow", "default.asleep"} <= self.looked_at(), "a look at all queues")
 
     def looked_at(self):
         return {queue["name"] for queue in self.gateway.get("/v1/queues")["queues"] if "lag" in queue}

@@ -191,7 +191,7 @@ def test_counts_are_those_of_kafka_and_the_view_C4(stack):
     assert after["counts"]["waiting"] == after["counts"]["active"] == 0
     assert after["figures"]["completed"] >= 6 and after["figures"]["run"]["p99"] > 0
     summary = stack.gateway.get("/v1/queues")["summary"]
-    assert summary["queues"] == 2 and summary["counts"]["completed"] >= after["counts"]["completed"]
+    assert summary["queues"] == 3 and summary["counts"]["completed"] >= after["counts"]["completed"]
 
 
 def test_a_delayed_job_waits_and_runs_at_its_time_C8(stack):

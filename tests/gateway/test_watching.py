@@ -28,12 +28,19 @@ def test_lag_and_scaling_are_kept_over_time_D3(stack):
                      any(point["lag"] >= 5 for point in found["samples"]) and found, "five jobs of lag")
     assert lag["queue"] == "default.slow" and all(is_time(point["at"]) for point in lag["samples"])
     assert [point["at"] for point in lag["samples"]] == sorted(point["at"] for point in lag["samples"])
-    assert any((step["from"], step["to"]) == (0, 1) and step["reason"] for step in lag["decisions"])
     gate.touch()
     assert all(stack.gateway.job(job)["state"] == "completed" for job in jobs)
     for wrong in ("soon", "0s", "25h", "-1m"):
         assert stack.gateway.ask("GET", f"/v1/queues/slow/lag?window={wrong}").status == 400
     assert stack.gateway.ask("GET", "/v1/queues/none/lag").status == 404
+
+
+def test_each_change_of_scale_is_kept_with_its_reason_D3(stack):
+    wait_until(lambda: (found := queue_of(stack, "asleep").get("scale")) and found["desired"] == 0, "a queue that sleeps")
+    assert stack.gateway.job(stack.gateway.submit("asleep", {}))["state"] == "completed"
+    steps = wait_until(lambda: stack.gateway.get("/v1/queues/asleep/lag")["decisions"], "a decision")
+    assert (steps[0]["from"], steps[0]["to"]) == (0, 1) and steps[0]["reason"] == "TargetLag" and is_time(steps[0]["at"])
+    assert "1 job unfinished" in steps[0]["message"]
 
 
 def test_workers_show_what_they_have_in_hand_D3(stack):
@@ -76,7 +83,7 @@ def test_all_queues_are_streamed_as_they_change_D3(stack):
     events = stack.gateway.stream("/v1/events?changes=true")
     event, first = next(events)
     assert event == "queues" and {"default.jobs", "default.slow"} <= {queue["name"] for queue in first["queues"]}
-    assert first["summary"]["queues"] == 2
+    assert first["summary"]["queues"] == 3
     before = queue_of(stack, "jobs")["counts"]["completed"]
     job = stack.gateway.submit("jobs", {})
     assert stack.gateway.job(job)["state"] == "completed"
