@@ -1,4 +1,5 @@
-// Follows the queue's control topic: who pauses it and which jobs are cancelled. Room: sidecar. Owner thread: the loop.
+// Follows the queue's control topic: who pauses it, which jobs are cancelled, and below which offsets all are. Room:
+// sidecar. Owner thread: the loop.
 #pragma once
 
 #include <string>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "src/jobqueue/control.h"
+#include "src/jobqueue/job.h"
 #include "src/kafka/log_reader.h"
 
 namespace drover::sidecar {
@@ -27,6 +29,10 @@ public:
     bool caught_up() const { return log_.caught_up(); }
     bool paused() const { return state_.paused(); }
     bool is_cancelled(std::string_view job_id, Time now) const { return state_.is_cancelled(job_id, now); }
+    // It stands below an offset from which on jobs count.
+    bool is_dropped(const jobqueue::Origin& record) const {
+        return record.offset < state_.dropped_below(record.topic, record.partition);
+    }
     const std::string& trouble() const { return trouble_; }  // "" for none
 
 private:

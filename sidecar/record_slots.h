@@ -72,6 +72,17 @@ public:
         jobs_[slot].record.reset();
         free_.push_back(slot);
     }
+    // Those that stand below this offset.
+    std::vector<Slot> below(std::string_view topic, int partition, std::int64_t offset) const {
+        std::vector<Slot> found;
+        for (Slot slot = 0; slot < jobs_.size(); ++slot) {
+            const HeldJob& job = jobs_[slot];
+            if (job.record && job.origin.partition == partition && job.origin.offset < offset &&
+                job.origin.topic == topic)
+                found.push_back(slot);
+        }
+        return found;
+    }
     // Those of this id that are not settled.
     std::vector<Slot> find(std::string_view id) const {
         std::vector<Slot> found;

@@ -404,7 +404,7 @@ event::Arrived Sidecar::arrived(const Subscription& subscription, AssignmentId a
     job.max_attempts = arrived.max_attempts.value_or(config_.retry.max_attempts);
     arrived.fingerprint = fingerprint(job.headers);
     if (config_.lanes.size() > 1 && subscription.retries()) arrived.lane = lane_of(config_, job.headers);
-    arrived.cancelled = control_ && control_->is_cancelled(job.id, clock_.now());
+    arrived.cancelled = control_ && (control_->is_cancelled(job.id, clock_.now()) || control_->is_dropped(job.origin));
     return arrived;
 }
 

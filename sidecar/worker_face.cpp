@@ -169,6 +169,12 @@ void Sidecar::read_control() {
         if (const auto* configured = std::get_if<jobqueue::control_change::Configured>(&change)) {
             configure(configured->value);
         }
+        if (const auto* dropped = std::get_if<jobqueue::control_change::Dropped>(&change)) {
+            for (const Slot slot : slots_.below(dropped->topic, dropped->partition, dropped->below)) {
+                // What runs goes on.
+                if (!engine_.standing(slots_[slot].lease)) events_.emplace_back(event::Cancelled{slot});
+            }
+        }
         const auto* cancelled = std::get_if<jobqueue::control_change::Cancelled>(&change);
         if (cancelled == nullptr) continue;
         for (const Slot slot : slots_.find(cancelled->job_id)) {

@@ -145,3 +145,30 @@ def test_A14_a_missing_control_topic_is_named_and_waited_for(kafka, folder):
         sidecar.wait_for(lambda stats: stats["cancelled"] + stats["completed"] == 3, "the third")
         wait_until(lambda: queue.committed() == 3, "commit", 60)
         sidecar.stop()
+
+
+def test_C6_what_stands_below_a_dropped_offset_is_finished_without_a_hand_over(kafka, folder):
+    queue = Queue(kafka, folder, control=True, events=True, delivery={"concurrency": 1})
+    gate = Gate()
+    with Worker(lambda job: Reply(after=gate)) as worker:
+        with queue.sidecar(worker) as sidecar:
+            sidecar.wait_until_joined(queue.all_partitions)
+            queue.produce(*(job(f"{n}") for n in range(5)))
+            sidecar.wait_for(lambda stats: (stats["inFlight"], stats["held"]) == (1, 4), "one that runs, and four that wait")
+            queue.control(f"drop/{queue.topic}/0", {"below": 4, "by": "a test", "at": now()})
+            sidecar.wait_for(lambda stats: stats["cancelled"] == 3, "those that wait below it")
+            gate.open()
+            sidecar.wait_for(lambda stats: stats["completed"] == 2, "the one that ran, and the one above")
+            assert [each.id for each in worker.jobs] == ["0", "4"]
+            queue.wait_until_committed(5)
+            sidecar.stop()
+        told = {event["jobId"]: event["state"] for event in queue.events() if event["state"] in ("completed", "cancelled")}
+        assert told == {"0": "completed", "1": "cancelled", "2": "cancelled", "3": "cancelled", "4": "completed"}
+        # One that starts later knows it before it hands anything over.
+        later = Queue(kafka, folder, control=True)
+        later.produce(job("a"), job("b"))
+        later.control(f"drop/{later.topic}/0", {"below": 1})
+        with later.sidecar(worker) as sidecar:
+            sidecar.wait_for(lambda stats: (stats["completed"], stats["cancelled"]) == (1, 1), "both")
+            assert [each.id for each in worker.jobs] == ["0", "4", "b"]
+            sidecar.stop()
