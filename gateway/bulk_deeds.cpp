@@ -2,10 +2,31 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gateway/bulk_desk.h"
 #include "gateway/core/job_json.h"
 #include "gateway/queue_counts.h"
 
 namespace drover::gateway {
+namespace {
+
+void retry_letter(GatewayState& state, const SharedCall& call, std::shared_ptr<const KnownQueue> queue,
+                  std::optional<RetryOne::Hint> hint, const std::string& id) {
+    Result<RetryBody> body = parse_retry_body(call->request.body);
+    if (!body) return call->refuse(body.error());
+    call->reason = body->reason;
+    state.bulk->runner().ask(
+        [what = RetryOne{.queue = std::move(queue),
+                         .job_id = id,
+                         .hint = hint,
+                         .edit = std::move(body->edit),
+                         .by = call->who.name}](BulkContext& context) { return retry_one(context, what); },
+        [call, id](const Result<RetriedJob>& retried) {
+            if (!retried) return call->refuse(retried.error());
+            call->answer(202, {{"id", id}, {"state", "waiting"}, {"run", retried->run}});
+        });
+}
+
+}  // namespace
 
 BulkDesk* desk_of(const GatewayState& state, const SharedCall& call) {
     if (state.bulk) return state.bulk.get();
@@ -22,19 +43,12 @@ void retry_job(GatewayState& state, const SharedCall& call, const Job& job) {
     const auto queue = state.queues.find(job.key.queue);
     if (!queue) return call->refuse({.code = Error::Code::not_found, .message = "queue " + job.key.queue + " is gone"});
     if (desk_of(state, call) == nullptr) return;
-    Result<RetryBody> body = parse_retry_body(call->request.body);
-    if (!body) return call->refuse(body.error());
-    call->reason = body->reason;
-    state.bulk->runner().ask(
-        [what = RetryOne{.queue = queue,
-                         .job_id = job.key.id,
-                         .hint = RetryOne::Hint{job.run, job.finished_at.value_or(job.since)},
-                         .edit = std::move(body->edit),
-                         .by = call->who.name}](BulkContext& context) { return retry_one(context, what); },
-        [call, id = job.key.id](const Result<RetriedJob>& retried) {
-            if (!retried) return call->refuse(retried.error());
-            call->answer(202, {{"id", id}, {"state", "waiting"}, {"run", retried->run}});
-        });
+    retry_letter(state, call, queue, RetryOne::Hint{job.run, job.finished_at.value_or(job.since)}, job.key.id);
+}
+
+void retry_unseen_job(GatewayState& state, const SharedCall& call) {
+    if (desk_of(state, call) == nullptr) return;
+    retry_letter(state, call, call->queue, std::nullopt, call->part("id"));
 }
 
 void write_bulk(GatewayState& state, BulkMessage message, JobSubmitter::Done done) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "gateway/call.h"
+#include "gateway/core/bulk_operation.h"
 #include "gateway/core/bulk_order.h"
 #include "gateway/core/job.h"
 #include "gateway/state.h"
@@ -16,6 +17,8 @@ BulkDesk* desk_of(const GatewayState& state, const SharedCall& call);
 
 // 202, it waits again, as its next run; 409 where it has not failed, or was retried before.
 void retry_job(GatewayState& state, const SharedCall& call, const Job& job);
+// The same of {id} in call.queue, which tells no events: nobody knows the job but its dead letter.
+void retry_unseen_job(GatewayState& state, const SharedCall& call);
 // Of call.queue: 202, an operation.
 void begin_bulk(GatewayState& state, const SharedCall& call, BulkOrder order);
 // The same; `done` answers, when Kafka has it.

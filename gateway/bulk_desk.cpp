@@ -28,7 +28,8 @@ void BulkDesk::hear(std::string_view key, std::optional<std::string_view> value)
         if (const BulkOperation* operation = book_.find(name)) return run->begin(*operation);
         return run->stop();
     }
-    if (!key.starts_with(bulk_prefix) && !key.starts_with(bulk_abort_prefix)) return;
+    if (!key.starts_with(bulk_prefix) && !key.starts_with(bulk_progress_prefix) && !key.starts_with(bulk_abort_prefix))
+        return;
     if (const Result<void> applied = book_.apply(key, value); !applied) {
         log::warn("a bulk operation's record cannot be understood", {{"key", key}, {"error", applied.error().message}});
     }
@@ -57,7 +58,10 @@ std::vector<std::string> BulkDesk::look() {
         });
     }
     std::vector<std::string> keys;
-    for (const std::string& name : book_.take_expired(state_.now())) keys.push_back(std::string(bulk_prefix) + name);
+    for (const std::string& name : book_.take_expired(state_.now())) {
+        keys.push_back(std::string(bulk_progress_prefix) + name);
+        keys.push_back(std::string(bulk_prefix) + name);
+    }
     return keys;
 }
 
@@ -82,7 +86,7 @@ void BulkDesk::give_up(BulkOperation operation, std::string trouble) {
     operation.trouble = std::move(trouble);
     operation.ended_at = operation.updated_at = state_.now();
     pauses_[operation.name()] = {state_.now() + between_runs, operation.trouble};
-    for (BulkMessage message : {bulk_message(operation), bulk_tombstone(bulk_run_prefix, operation),
+    for (BulkMessage message : {bulk_progress_message(operation), bulk_tombstone(bulk_run_prefix, operation),
                                 bulk_tombstone(bulk_abort_prefix, operation)}) {
         state_.submitter->submit({.topic = std::string(jobqueue::gateway_topic),
                                   .key = std::move(message.key),

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/bulk_deeds.h"
+#include "gateway/bulk_desk.h"
 #include "gateway/core/job_json.h"
 #include "gateway/job_lookup.h"
 #include "gateway/routes.h"
@@ -90,6 +91,15 @@ void clean(GatewayState& state, const SharedCall& call) {
 }
 
 void retry(GatewayState& state, const SharedCall& call) {
+    if (call->query.has("queue")) {
+        const std::string name(call->query.get("queue"));
+        const auto queue = state.queues.find(name);
+        if (!queue || !call->may(Role::view, queue->name)) {
+            return call->refuse({.code = Error::Code::not_found, .message = "there is no queue " + name});
+        }
+        if (!allowed(state, call, Role::operate, queue->name)) return;
+        if (!queue->queue.events) return retry_unseen_job(state, call);
+    }
     with_job(state, call, [&state, call](const JobDetail& detail) {
         if (allowed(state, call, Role::operate, detail.job.key.queue)) retry_job(state, call, detail.job);
     });

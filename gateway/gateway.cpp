@@ -4,6 +4,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "gateway/bulk_desk.h"
 #include "gateway/followed_file.h"
 #include "gateway/gateway_log.h"
 #include "gateway/queue_counts.h"
@@ -486,6 +487,10 @@ private:
 };
 
 }  // namespace
+
+GatewayState::GatewayState(boost::asio::io_context& loop, GatewaySettings given)
+    : io(loop), settings(std::move(given)), queues(settings.default_namespace) {}
+GatewayState::~GatewayState() = default;
 
 std::string GatewayState::new_id() { return jobqueue::new_job_id(now(), random(), random()); }
 

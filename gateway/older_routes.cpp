@@ -242,6 +242,7 @@ void add_older_routes(Routes& routes, GatewayState& state) {
                {Role::operate, [&state](const SharedCall& call) { pause_queue(state, call, false); }});
     routes.add("POST", "/queues/{queue}/jobs/{id}/retry",
                {Role::operate, [&state](const SharedCall& call) {
+                    if (!call->queue->queue.events) return retry_unseen_job(state, call);
                     with_job(state, call,
                              [&state, call](const JobDetail& detail) { retry_job(state, call, detail.job); });
                 }});

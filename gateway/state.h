@@ -12,7 +12,6 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include "gateway/bulk_desk.h"
 #include "gateway/core/access.h"
 #include "gateway/core/audit.h"
 #include "gateway/core/job.h"
@@ -47,9 +46,11 @@ public:
     virtual void finish() = 0;  // now, with what there is: the gateway stops
 };
 
+class BulkDesk;
+
 struct GatewayState {
-    GatewayState(boost::asio::io_context& loop, GatewaySettings given)
-        : io(loop), settings(std::move(given)), queues(settings.default_namespace) {}
+    GatewayState(boost::asio::io_context& loop, GatewaySettings given);
+    ~GatewayState();
 
     Time now() const { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
     std::string new_id();

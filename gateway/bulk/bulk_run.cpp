@@ -138,7 +138,7 @@ tl::expected<void, WriteError> BulkRun::write(
     }
     auto [batch, then] = make(*redriven);
     then.updated_at = now();
-    batch.records.push_back(record_of(bulk_message(then)));
+    batch.records.push_back(record_of(bulk_progress_message(then)));
     auto written = (*held)->write(batch.records, batch.redriven);
     if (written) {
         operation_ = std::move(then);

@@ -2,7 +2,7 @@
 // gateway/bulk.
 //
 // Owner thread: the loop, for all calls and callbacks; nothing blocks, but the destructor, which waits for transactions
-// under way (a second or two where Kafka does not answer). Which operations to run is the caller's to say.
+// under way (up to 10 s where Kafka does not answer). Which operations to run is the caller's to say.
 #pragma once
 
 #include <utility>  // before Boost 1.74's coroutine headers, which forget it

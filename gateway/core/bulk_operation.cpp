@@ -62,6 +62,28 @@ std::optional<Value> named(const std::array<Value, size>& values, std::string_vi
     return std::nullopt;
 }
 
+ordered_json order_json(const BulkOperation& operation) {
+    const BulkOrder& order = operation.order;
+    ordered_json json{{"action", bulk_action_name(order.action)}, {"filter", bulk_filter_json(order.filter)}};
+    if (order.rate) json["ratePerSecond"] = *order.rate;
+    if (!order.edit.empty()) json["edit"] = ordered_json::parse(order.edit, nullptr, false);
+    json["by"] = operation.by;
+    json["reason"] = order.reason;
+    return json;
+}
+
+ordered_json progress_json(const BulkOperation& operation) {
+    ordered_json json{{"state", bulk_state_name(operation.state)},
+                      {"matched", operation.counts.matched},
+                      {"done", operation.counts.done},
+                      {"skipped", operation.counts.skipped},
+                      {"failed", operation.counts.failed},
+                      {"updatedAt", format_rfc3339(operation.updated_at)}};
+    if (operation.ended_at) json["endedAt"] = format_rfc3339(*operation.ended_at);
+    if (!operation.trouble.empty()) json["trouble"] = operation.trouble;
+    return json;
+}
+
 }  // namespace
 
 std::string_view bulk_state_name(BulkState state) {
@@ -75,34 +97,26 @@ std::string_view bulk_state_name(BulkState state) {
 }
 
 ordered_json bulk_json(const BulkOperation& operation) {
-    const BulkOrder& order = operation.order;
-    ordered_json json{{"id", operation.id},
-                      {"queue", operation.queue},
-                      {"action", bulk_action_name(order.action)},
-                      {"filter", bulk_filter_json(order.filter)}};
-    if (order.rate) json["ratePerSecond"] = *order.rate;
-    if (!order.edit.empty()) json["edit"] = ordered_json::parse(order.edit, nullptr, false);
-    json["by"] = operation.by;
-    json["reason"] = order.reason;
-    json["state"] = bulk_state_name(operation.state);
-    json["matched"] = operation.counts.matched;
-    json["done"] = operation.counts.done;
-    json["skipped"] = operation.counts.skipped;
-    json["failed"] = operation.counts.failed;
+    ordered_json json{{"id", operation.id}, {"queue", operation.queue}};
+    json.update(order_json(operation));
     json["startedAt"] = format_rfc3339(operation.started_at);
-    json["updatedAt"] = format_rfc3339(operation.updated_at);
-    if (operation.ended_at) json["endedAt"] = format_rfc3339(*operation.ended_at);
-    if (!operation.trouble.empty()) json["trouble"] = operation.trouble;
+    json.update(progress_json(operation));
     return json;
 }
 
 BulkMessage bulk_message(const BulkOperation& operation) {
-    ordered_json json = bulk_json(operation);
+    ordered_json json = order_json(operation);
+    json["startedAt"] = format_rfc3339(operation.started_at);
+    return {std::string(bulk_prefix) + operation.name(), to_line(json)};
+}
+
+BulkMessage bulk_progress_message(const BulkOperation& operation) {
+    ordered_json json = progress_json(operation);
     if (operation.is_planned) json["planned"] = true;
     if (!operation.ends.empty()) json["ends"] = offsets_json(operation.ends);
     if (!operation.next.empty()) json["next"] = offsets_json(operation.next);
     if (!operation.cursor.empty()) json["cursor"] = operation.cursor;
-    return {std::string(bulk_prefix) + operation.name(), to_line(json)};
+    return {std::string(bulk_progress_prefix) + operation.name(), to_line(json)};
 }
 
 BulkMessage bulk_run_message(const BulkOperation& operation, std::string_view token) {
@@ -135,10 +149,8 @@ Result<BulkOperation> parse_bulk_record(std::string_view key, std::string_view v
     const ordered_json json = fault.empty() ? ordered_json::parse(value, nullptr, false) : ordered_json();
     if (!json.is_object()) return wrong("its value must be a JSON object");
     const auto action = named(actions, bulk_action_name, text_of(json, "action"));
-    const auto state = named(states, bulk_state_name, text_of(json, "state"));
-    if (!action || !state) return wrong("its action or its state is not known");
+    if (!action) return wrong("its action is not known");
     operation.order.action = *action;
-    operation.state = *state;
     const auto filter = json.find("filter");
     auto parsed = parse_bulk_filter(operation.queue, *action, filter == json.end() ? ordered_json::object() : *filter);
     if (!parsed) return wrong(parsed.error().message);
@@ -151,12 +163,22 @@ Result<BulkOperation> parse_bulk_record(std::string_view key, std::string_view v
     if (const auto edit = json.find("edit"); edit != json.end()) operation.order.edit = to_line(*edit);
     operation.order.reason = text_of(json, "reason");
     operation.by = text_of(json, "by");
-    operation.counts = {number_of(json, "matched"), number_of(json, "done"), number_of(json, "skipped"),
-                        number_of(json, "failed")};
     const auto started = parse_rfc3339(text_of(json, "startedAt"));
     if (!started) return wrong("startedAt is no time");
-    operation.started_at = *started;
-    operation.updated_at = parse_rfc3339(text_of(json, "updatedAt")).value_or(*started);
+    operation.started_at = operation.updated_at = *started;
+    return operation;
+}
+
+Result<void> parse_bulk_progress(std::string_view value, BulkOperation& operation) {
+    const std::string_view fault = jobqueue::json_fault(value);
+    const ordered_json json = fault.empty() ? ordered_json::parse(value, nullptr, false) : ordered_json();
+    if (!json.is_object()) return wrong("its progress must be a JSON object");
+    const auto state = named(states, bulk_state_name, text_of(json, "state"));
+    if (!state) return wrong("its state is not known");
+    operation.state = *state;
+    operation.counts = {number_of(json, "matched"), number_of(json, "done"), number_of(json, "skipped"),
+                        number_of(json, "failed")};
+    operation.updated_at = parse_rfc3339(text_of(json, "updatedAt")).value_or(operation.started_at);
     operation.ended_at = parse_rfc3339(text_of(json, "endedAt"));
     if (operation.state != BulkState::running && !operation.ended_at) operation.ended_at = operation.updated_at;
     operation.trouble = text_of(json, "trouble");
@@ -164,7 +186,7 @@ Result<BulkOperation> parse_bulk_record(std::string_view key, std::string_view v
     operation.ends = offsets_of(json, "ends");
     operation.next = offsets_of(json, "next");
     operation.cursor = text_of(json, "cursor");
-    return operation;
+    return {};
 }
 
 Result<void> BulkBook::apply(std::string_view key, std::optional<std::string_view> value) {
@@ -175,6 +197,11 @@ Result<void> BulkBook::apply(std::string_view key, std::optional<std::string_vie
         else
             aborts_.erase(name);
         return {};
+    }
+    if (key.starts_with(bulk_progress_prefix)) {
+        const auto found = operations_.find(key.substr(bulk_progress_prefix.size()));
+        if (found == operations_.end() || !value) return {};
+        return parse_bulk_progress(*value, found->second);
     }
     if (!value) {
         operations_.erase(std::string(key.substr(std::min(key.size(), bulk_prefix.size()))));

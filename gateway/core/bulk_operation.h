@@ -1,12 +1,12 @@
 // Bulk operations: what was asked for, how far each has come. Pure. Room: gateway/core.
 //
 // Records of drover.gateway:
-//   bulk/<queue>/<id>        the operation as JSON, with where it goes on. Written by who takes the order, and from
-//   then
-//                            on by who runs it, in the transaction of each batch: so it says exactly what was done.
-//   bulk-run/<queue>/<id>    a runner's first word, {"token"}: what stands before it is all that was ever done.
-//   bulk-abort/<queue>/<id>  {"by", "reason", "at"}: somebody wants it to end
-// The last two go when the operation ends; the operation itself 7 days later.
+//   bulk/<queue>/<id>           what was asked for, by whom and when. Written once.
+//   bulk-progress/<queue>/<id>  how far it is, and where it goes on. Written by who runs it, in each batch's
+//                               transaction: so it says exactly what was done.
+//   bulk-run/<queue>/<id>       a runner's first word, {"token"}: what stands before it is all that was ever done.
+//   bulk-abort/<queue>/<id>     {"by", "reason", "at"}: somebody wants it to end
+// The last two go when the operation ends, the others 7 days later.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@
 
 namespace drover::gateway {
 
-inline constexpr std::string_view bulk_prefix = "bulk/", bulk_run_prefix = "bulk-run/",
-                                  bulk_abort_prefix = "bulk-abort/";
+inline constexpr std::string_view bulk_prefix = "bulk/", bulk_progress_prefix = "bulk-progress/",
+                                  bulk_run_prefix = "bulk-run/", bulk_abort_prefix = "bulk-abort/";
 inline constexpr Duration bulk_kept = std::chrono::hours(7 * 24);
 
 enum class BulkState { running, completed, aborted, failed };
@@ -66,20 +66,22 @@ struct BulkMessage {  // for drover.gateway
     std::string key;
     std::optional<std::string> value;
 };
-BulkMessage bulk_message(const BulkOperation& operation);
+BulkMessage bulk_message(const BulkOperation& operation);  // as it was asked for
+BulkMessage bulk_progress_message(const BulkOperation& operation);
 BulkMessage bulk_run_message(const BulkOperation& operation, std::string_view token);
 BulkMessage bulk_abort_message(const BulkOperation& operation, std::string_view by, std::string_view reason, Time at);
 BulkMessage bulk_tombstone(std::string_view prefix, const BulkOperation& operation);
 // `invalid`: it is none.
 Result<BulkOperation> parse_bulk_record(std::string_view key, std::string_view value);
+Result<void> parse_bulk_progress(std::string_view value, BulkOperation& operation);
 // The token of bulk-run; "" of anything else.
 std::string parse_bulk_run(std::string_view value);
 
 // All that there are.
 class BulkBook {
 public:
-    // A record whose key begins with bulk_prefix or bulk_abort_prefix. `invalid`: it cannot be understood, and what was
-    // known stays.
+    // A record whose key begins with bulk_prefix, bulk_progress_prefix or bulk_abort_prefix. `invalid`: it cannot be
+    // understood, and what was known stays.
     Result<void> apply(std::string_view key, std::optional<std::string_view> value);
 
     const BulkOperation* find(std::string_view name) const;                    // <queue>/<id>

@@ -18,6 +18,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::size_t most_ids = 10'000;
+constexpr std::size_t most_id_bytes = 512 * 1024;  // an order is one record
+constexpr std::size_t most_edit_bytes = 64 * 1024;
 constexpr std::size_t max_text = 1024;
 constexpr double fastest = 1e6;
 constexpr Duration default_grace = std::chrono::hours(24), longest_grace = std::chrono::hours(10 * 365 * 24);
@@ -96,6 +98,7 @@ Result<std::string> edit_of(const ordered_json& json) {
     const auto found = json.find("edit");
     if (found == json.end() || found->is_null()) return "";
     std::string text = found->dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+    if (text.size() > most_edit_bytes) return wrong("edit has more than 64 KiB");
     const auto edit = letters::PayloadEdit::parse(text);
     if (!edit) return wrong("edit: " + edit.error().message);
     return text;
@@ -155,6 +158,9 @@ Result<BulkFilter> parse_bulk_filter(std::string_view queue, BulkAction action, 
         return wrong("filter.ids must be a list of 1 to " + std::to_string(most_ids) + " job ids");
     }
     filter.ids = ids->get<std::vector<std::string>>();
+    std::size_t bytes = 0;
+    for (const std::string& id : filter.ids) bytes += id.size();
+    if (bytes > most_id_bytes) return wrong("filter.ids has more than 512 KiB");
     std::ranges::sort(filter.ids);
     const auto twice = std::ranges::unique(filter.ids);
     filter.ids.erase(twice.begin(), twice.end());

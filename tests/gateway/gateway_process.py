@@ -31,6 +31,10 @@ class Gateway:
     def client(self, token=None):
         return GatewayClient(f"http://127.0.0.1:{self.port}", token)
 
+    def logged(self, message):
+        """Whether it has said so."""
+        return message in self.log_file.read_text()
+
     def stop(self):
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(30)

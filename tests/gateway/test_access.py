@@ -68,6 +68,28 @@ def test_a_role_holds_on_its_own_queues_only_C14(gateway):
     assert operator.ask("GET", "/v1/audit").status == 403
 
 
+def test_bulk_operations_are_for_operators_and_whole_queues_for_admins_C14(gateway):
+    viewer, operator, root = (gateway.client(token) for token in ("view-token", "operate-token", "admin-token"))
+    order = {"action": "retry", "filter": {"type": "none of them"}}
+    assert viewer.ask("POST", "/v1/queues/jobs/bulk", order).status == 403
+    assert viewer.ask("POST", "/v1/queues/jobs/bulk", order | {"dryRun": True}).status == 403
+    assert viewer.ask("POST", "/v1/queues/secret/bulk", order).status == 404
+    begun = operator.ask("POST", "/v1/queues/jobs/bulk", order | {"reason": "to see"})
+    assert begun.status == 202 and begun.json["by"] == "operator"
+    path = f"/v1/queues/jobs/bulk/{begun.json['id']}"
+    assert viewer.get(path)["id"] == begun.json["id"]
+    assert viewer.ask("POST", path + "/abort").status == 403
+    job = operator.submit("jobs", {"status": 422})
+    assert operator.job(job)["state"] == "failed"
+    assert viewer.ask("POST", f"/v1/jobs/{job}/retry").status == 403
+    for method, path in [("POST", "/v1/queues/jobs/empty"), ("POST", "/v1/queues/jobs/clean"), ("DELETE", "/queues/jobs/empty"),
+                         ("POST", "/queues/jobs/clean")]:
+        assert operator.ask(method, path).status == 403, path
+    assert root.ask("POST", "/v1/queues/jobs/empty", {"reason": "a new start"}).status == 200
+    wait_until(lambda: {("operator", "POST /v1/queues/{queue}/bulk", "to see"), ("root", "POST /v1/queues/{queue}/empty", "a new start")}
+               <= {(entry["who"], entry["action"], entry.get("reason")) for entry in root.get("/v1/audit")["entries"]}, "the entries")
+
+
 def test_the_audit_log_tells_who_did_what_C14(gateway):
     operator, root = gateway.client("operate-token"), gateway.client("admin-token")
     assert operator.ask("POST", "/v1/queues/secret/pause", {"reason": "a look"}).status == 200

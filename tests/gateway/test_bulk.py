@@ -1,6 +1,7 @@
 """One failed job again, or many: bulk operations through HTTP (C6, C7)."""
 
 import collections
+import datetime
 import time
 
 import pytest
@@ -48,6 +49,10 @@ def ended(gateway, begun):
     return wait_until(lambda: (found := operation(gateway, begun))["state"] != "running" and found, f"end of {begun}")
 
 
+def just_after(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() + 0.05
+
+
 def handed_over(folder, jobs):
     """How often each of these jobs came to the worker."""
     jobs = set(jobs)
@@ -62,8 +67,9 @@ def test_C6_a_failed_job_is_retried_as_its_next_run_once(stack):
     wait_until(lambda: handed_over(stack.folder, [job])[job] == 2, "its next run")
     again = wait_until(lambda: (found := stack.gateway.job(job, wait=None))["state"] == "failed" and found["run"] == 1 and found, "its end")
     assert again["attempt"] == 1
-    answer = stack.gateway.ask("POST", f"/v1/jobs/{job}/retry")
+    answer = stack.gateway.ask("POST", f"/v1/jobs/{job}/retry?queue=jobs")
     assert (answer.status, answer.json["run"]) == (202, 2)
+    assert stack.gateway.ask("POST", f"/v1/jobs/{job}/retry?queue=nowhere").status == 404
 
 
 def test_C7_a_retry_edits_the_payload_before(stack):
@@ -162,3 +168,96 @@ def test_C7_what_is_wrong_with_an_order_is_named(stack, body, detail):
 def test_C7_an_unknown_operation_is_not_found(stack):
     for method, path in [("GET", "bulk/x"), ("POST", "bulk/x/abort")]:
         assert stack.gateway.ask(method, f"/v1/queues/jobs/{path}").status == 404
+
+
+@pytest.fixture
+def held(stack, tmp_path):
+    """The queue `slow` works on a job until the test makes the file."""
+    until = tmp_path / "go on"
+    job = stack.gateway.submit("slow", {"until": str(until), "touch": str(tmp_path / "began")})
+    wait_until((tmp_path / "began").exists, "its begin")
+    yield until
+    until.touch()
+    assert stack.gateway.job(job)["state"] == "completed"
+
+
+def test_C7_a_bulk_cancel_reaches_waiting_and_delayed_jobs(stack, held):
+    waiting = [stack.gateway.submit("slow", {"n": n}, type="mail") for n in range(30)]
+    delayed = [stack.gateway.submit("slow", {"n": n}, type="mail", delay="1h") for n in range(5)]
+    spared = stack.gateway.submit("slow", {}, type="other")
+    for job in (*delayed, waiting[-1]):
+        stack.gateway.wait_for_state(job, "delayed", "waiting")
+    order = {"action": "cancel", "filter": {"type": "mail"}, "reason": "all wrong"}
+    # The view hears of each a moment after it was taken.
+    wait_until(lambda: stack.gateway.ask("POST", "/v1/queues/slow/bulk", order | {"dryRun": True}).json["matched"] == 35, "all of them")
+    end = ended(stack.gateway, begin(stack.gateway, "slow", **order))
+    assert [end[name] for name in COUNTS] == [35, 35, 0, 0] and end["state"] == "completed"
+    for job in (*waiting, *delayed):
+        stack.gateway.wait_for_state(job, "cancelled")
+    held.touch()
+    assert stack.gateway.job(spared)["state"] == "completed"
+    assert not handed_over(stack.folder, waiting + delayed)
+
+
+def test_C7_a_bulk_delete_takes_what_has_ended_out_of_the_view(stack):
+    jobs = [stack.gateway.submit("jobs", {}, type="ended", labels={"user": str(n % 2)}) for n in range(20)]
+    for job in jobs:
+        assert stack.gateway.job(job)["state"] == "completed"
+    order = {"action": "delete", "filter": {"type": "ended", "label": "user=1"}, "ratePerSecond": 100}
+    end = ended(stack.gateway, begin(stack.gateway, **order))
+    assert [end[name] for name in COUNTS] == [10, 10, 0, 0]
+    wait_until(lambda: [stack.gateway.ask("GET", f"/v1/jobs/{job}").status for job in jobs] == [200, 404] * 10, "their removal")
+    ids = ended(stack.gateway, begin(stack.gateway, action="delete", filter={"ids": [*jobs, "unknown"]}))
+    assert [ids[name] for name in COUNTS] == [10, 10, 0, 0]
+
+
+def test_C6_a_clean_takes_old_failures_out_of_the_view_and_keeps_their_letters(stack):
+    jobs = failed_jobs(stack.gateway, 3, error="Cleaned")
+    last = stack.gateway.job(jobs[-1])
+    young = stack.gateway.ask("POST", "/v1/queues/jobs/clean", {"grace": "1h", "state": "failed"})
+    assert young.status == 202 and ended(stack.gateway, young.json)["matched"] == 0
+    wait_until(lambda: time.time() > just_after(last["finishedAt"]), "a moment later")
+    begun = stack.gateway.ask("POST", "/v1/queues/jobs/clean", {"grace": "0s", "state": "failed", "reason": "spring"})
+    assert begun.status == 202 and begun.json["action"] == "delete" and begun.json["reason"] == "spring"
+    assert ended(stack.gateway, begun.json)["done"] >= 3
+    wait_until(lambda: all(stack.gateway.ask("GET", f"/v1/jobs/{job}").status == 404 for job in jobs), "their removal")
+    left = stack.gateway.ask("POST", "/v1/queues/jobs/bulk", {"action": "retry", "filter": {"ids": jobs}, "dryRun": True})
+    assert left.json["matched"] == 3
+    for body in ({"grace": "soon"}, {"state": "waiting"}, {"age": "1h"}):
+        assert stack.gateway.ask("POST", "/v1/queues/jobs/clean", body).status == 400
+
+
+def test_C6_an_empty_drops_all_that_waits_and_lets_run_what_runs(stack, held):
+    waiting = [stack.gateway.submit("slow", {"n": n}) for n in range(10)]
+    delayed = [stack.gateway.submit("slow", {"n": n}, delay="1h") for n in range(3)]
+    for job in delayed:
+        stack.gateway.wait_for_state(job, "delayed")
+    wait_until(lambda: stack.gateway.get("/v1/queues/slow")["lag"] == 11, "a look at all of them")
+    answer = stack.gateway.ask("POST", "/v1/queues/slow/empty", {"reason": "a new start"})
+    assert answer.status == 200 and answer.json["queue"] == "default.slow" and 13 <= answer.json["dropped"] <= 14
+    for job in (*waiting, *delayed):
+        stack.gateway.wait_for_state(job, "cancelled")
+    after = stack.gateway.submit("slow", {})
+    held.touch()
+    assert stack.gateway.job(after)["state"] == "completed"
+    assert not handed_over(stack.folder, waiting + delayed)
+    assert stack.gateway.ask("POST", "/v1/queues/slow/empty", {"edit": []}).status == 400
+
+
+def test_C12_older_front_ends_retry_empty_and_clean(stack, held):
+    job, = failed_jobs(stack.gateway, 1, error="Older")
+    answer = stack.gateway.ask("POST", f"/queues/jobs/jobs/{job}/retry")
+    assert answer.status == 202 and answer.json["run"] == 1
+    assert stack.gateway.ask("POST", "/queues/jobs/jobs/12345/retry").status == 404
+    waiting = stack.gateway.submit("slow", {})
+    answer = stack.gateway.ask("DELETE", "/queues/slow/empty")
+    assert answer.status == 200 and answer.json["success"] is True
+    stack.gateway.wait_for_state(waiting, "cancelled")
+    done = stack.gateway.submit("jobs", {}, type="older")
+    last = stack.gateway.job(done)
+    assert stack.gateway.ask("POST", "/queues/jobs/clean").status == 200
+    assert stack.gateway.ask("POST", "/queues/jobs/clean", {"grace": "1h"}).status == 400
+    wait_until(lambda: time.time() > just_after(last["finishedAt"]), "a moment later")
+    answer = stack.gateway.ask("POST", "/queues/jobs/clean", {"grace": 0, "type": "completed"})
+    assert answer.status == 200 and answer.json["success"] is True
+    wait_until(lambda: stack.gateway.ask("GET", f"/queues/jobs/jobs/{done}").status == 404, "its removal")

@@ -35,9 +35,16 @@ TEST(BulkOperation, C7_a_record_says_all_that_a_next_runner_needs) {
     const BulkOperation operation = an_operation();
     const BulkMessage message = bulk_message(operation);
     EXPECT_EQ(message.key, "bulk/shop.email/op-1");
-    const auto read = parse_bulk_record(message.key, *message.value);
+    auto read = parse_bulk_record(message.key, *message.value);
     ASSERT_TRUE(read) << read.error().message;
+    EXPECT_FALSE(read->is_planned);
     EXPECT_EQ(bulk_message(*read).value, message.value);
+    const BulkMessage progress = bulk_progress_message(operation);
+    EXPECT_EQ(progress.key, "bulk-progress/shop.email/op-1");
+    EXPECT_EQ(progress.value->find("Http503"), std::string::npos) << "what was asked for is written once";
+    ASSERT_TRUE(parse_bulk_progress(*progress.value, *read));
+    EXPECT_EQ(bulk_progress_message(*read).value, progress.value);
+    EXPECT_EQ(bulk_json(*read), bulk_json(operation));
     EXPECT_EQ(read->counts, operation.counts);
     EXPECT_EQ(read->ends, operation.ends);
     EXPECT_EQ(read->next, operation.next);
@@ -51,14 +58,19 @@ TEST(BulkOperation, C7_what_is_no_record_is_told) {
     EXPECT_FALSE(parse_bulk_record("bulk/shop.email", "{}"));
     EXPECT_FALSE(parse_bulk_record("bulk/shop.email/", "{}"));
     EXPECT_FALSE(parse_bulk_record("bulk/shop.email/x", "[]"));
-    EXPECT_FALSE(parse_bulk_record("bulk/shop.email/x", R"({"action":"retry","state":"running"})"));
-    EXPECT_FALSE(parse_bulk_record("bulk/shop.email/x",
-                                   R"({"action":"x","state":"running","startedAt":"2026-03-01T12:00:00Z"})"));
+    EXPECT_FALSE(parse_bulk_record("bulk/shop.email/x", R"({"action":"retry"})"));
+    EXPECT_FALSE(parse_bulk_record("bulk/shop.email/x", R"({"action":"x","startedAt":"2026-03-01T12:00:00Z"})"));
+    BulkOperation operation = an_operation();
+    EXPECT_FALSE(parse_bulk_progress("[]", operation));
+    EXPECT_FALSE(parse_bulk_progress(R"({"state":"lost"})", operation));
+    EXPECT_EQ(operation.counts, an_operation().counts);
 }
 
 RC_GTEST_PROP(BulkOperation, C7_any_bytes_are_a_record_or_not, (const std::string& key, const std::string& value)) {
     (void)parse_bulk_record("bulk/" + key, value);
     (void)parse_bulk_run(value);
+    BulkOperation operation;
+    (void)parse_bulk_progress(value, operation);
 }
 
 TEST(BulkBook, C7_knows_what_runs_and_what_somebody_wants_to_end) {
@@ -75,7 +87,7 @@ TEST(BulkBook, C7_knows_what_runs_and_what_somebody_wants_to_end) {
     EXPECT_TRUE(book.of_queue("shop").empty());
     first.state = BulkState::aborted;
     first.ended_at = noon + 2s;
-    apply(book, bulk_message(first));
+    apply(book, bulk_progress_message(first));
     apply(book, bulk_tombstone(bulk_abort_prefix, first));
     EXPECT_EQ(book.running().size(), 1U);
     EXPECT_FALSE(book.is_to_abort("shop.email/op-1"));
@@ -90,7 +102,7 @@ TEST(BulkBook, C7_forgets_what_ended_a_week_ago) {
     EXPECT_TRUE(book.take_expired(noon + 24h * 365).empty());  // it runs
     operation.state = BulkState::completed;
     operation.ended_at = noon + 1h;
-    apply(book, bulk_message(operation));
+    apply(book, bulk_progress_message(operation));
     EXPECT_TRUE(book.take_expired(noon + bulk_kept).empty());
     EXPECT_THAT(book.take_expired(noon + bulk_kept + 1h), ElementsAre("shop.email/op-1"));
     EXPECT_EQ(book.find("shop.email/op-1"), nullptr);
