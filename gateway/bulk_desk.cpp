@@ -68,7 +68,7 @@ std::vector<std::string> BulkDesk::look() {
 bool BulkDesk::is_ours(const BulkOperation& operation) const {
     const SchedulerStatus& status = state_.scheduler_status;
     if (status.partition_count <= 0) return false;
-    const int partition = partition_of(bulk_message(operation).key, status.partition_count);
+    const int partition = partition_of(std::string(bulk_prefix) + operation.queue, status.partition_count);
     return std::ranges::find(status.partitions, partition) != status.partitions.end();
 }
 

@@ -1,9 +1,9 @@
 // Bulk operations as the gateway's loop sees them: which there are, and which of them to run here. Room: gateway. Owner
 // thread: the loop.
 //
-// An operation is run by the gateway that owns the partition of drover.delayed to which its record's key would go: the
-// scheduler's group shares these among gateways, and gives them to others when one ends. Where two think that they own
-// it for a moment, the later one fences off the other (gateway/bulk/bulk_run.h).
+// A queue's operations are run by the gateway that owns the partition of drover.delayed to which the key bulk/<queue>
+// would go: the scheduler's group shares these among gateways, and gives them to others when one ends. Where two think
+// that they own it for a moment, the later one fences off the other (gateway/bulk/bulk_run.h).
 #pragma once
 
 #include <utility>  // before Boost 1.74's coroutine headers, which forget it
