@@ -3,7 +3,7 @@ import { attemptsOf } from '../src/core/attempts';
 import { actionInWords } from '../src/core/audit';
 import { applyChanges } from '../src/core/changes';
 import { filterInWords, filterOf, narrowed } from '../src/core/filter';
-import { ago, clock, count, duration, percent, plural, rate, short, shortId } from '../src/core/format';
+import { ago, clock, count, duration, percent, plural, rate, short, shortId, tick } from '../src/core/format';
 import { commonText, errorName, groupByError, mask } from '../src/core/groups';
 import { fillMinutes } from '../src/core/minutes';
 import { difference, inWords, parseJson } from '../src/core/patch';
@@ -62,6 +62,7 @@ describe('D3 numbers and times read well', () => {
       '–',
     ]);
     expect(clock(minutesAgo(60 * 24 * 3), NOW)).toMatch(/^2026-02-26 /);
+    expect([tick(NOW, 10), tick(NOW, 600), tick(NOW, 86_400)].map((text) => text.length)).toEqual([8, 5, 5]);
     expect(shortId('019ac1d2-1111-7222-8333-444455556666')).toBe('019ac1d2…556666');
   });
 });

@@ -47,7 +47,7 @@ export class Browser {
       reducedMotion: 'reduce',
       timezoneId: 'UTC',
     });
-    context.setDefaultTimeout(60_000);
+    context.setDefaultTimeout(Number(process.env.PATIENCE ?? 60) * 1000);
     const page = context.pages()[0] ?? (await context.newPage());
     return new Browser(context, page, gateway, profile, look);
   }

@@ -93,6 +93,13 @@ export function clock(time: string | number | undefined, now: number): string {
     : `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} ${hours}`;
 }
 
+/** For the axis of a chart whose lines are `step` seconds apart. */
+export function tick(time: number, step: number): string {
+  const at = new Date(time);
+  if (step >= 12 * 3600) return `${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
+  return clock(time, time).slice(0, step < 60 ? 8 : 5);
+}
+
 export function bytes(n: number): string {
   if (n < 1024) return `${n} B`;
   if (n < 1024 * 1024) return `${(n / 1024).toFixed(1)} KiB`;

@@ -138,10 +138,7 @@ function ChartOfOne() {
     <section class="panel" aria-label="Lag">
       <header class="panel-title">
         <h2>Lag, last hour</h2>
-        <label class="inline">
-          <span class="sr">Queue</span>
-          <Choice names={useSame([...known].sort())} chosen={queue} />
-        </label>
+        <Choice names={useSame([...known].sort())} chosen={queue} />
       </header>
       {queue && <LagPanel key={queue} queue={queue} />}
     </section>
@@ -166,7 +163,11 @@ function Choice({ names, chosen }: { names: string[]; chosen: string }) {
     [names],
   );
   return (
-    <select value={chosen} onChange={(event) => setQuery({ ...route.value.query, queue: event.currentTarget.value })}>
+    <select
+      aria-label="Queue whose lag is shown"
+      value={chosen}
+      onChange={(event) => setQuery({ ...route.value.query, queue: event.currentTarget.value })}
+    >
       {options}
     </select>
   );

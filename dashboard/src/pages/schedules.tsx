@@ -17,17 +17,18 @@ export function SchedulesPage() {
       <header class="page-title">
         <h1>Schedules</h1>
         <span class="spacer" />
-        <label class="inline">
-          <span class="sr">Queue</span>
-          <select value={chosen.value} onChange={(event) => (chosen.value = event.currentTarget.value)}>
-            <option value="">{names.length > MOST ? `first ${MOST} queues` : 'all queues'}</option>
-            {names.map((name) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <select
+          aria-label="Queue"
+          value={chosen.value}
+          onChange={(event) => (chosen.value = event.currentTarget.value)}
+        >
+          <option value="">{names.length > MOST ? `first ${MOST} queues` : 'all queues'}</option>
+          {names.map((name) => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </select>
       </header>
       <p class="muted">Queues without a schedule are left out; choose a queue to make its first.</p>
       {shown.map((name) => (

@@ -2,7 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { clock } from '../core/format';
+import { clock, tick } from '../core/format';
 import type { Decision } from '../core/types';
 import { isDark } from '../live/theme';
 
@@ -129,7 +129,8 @@ function optionsOf(
         ...axis,
         space: 70,
         size: 26,
-        values: (_, splits) => splits.map((at) => clock(at * 1000, at * 1000).slice(0, 5)),
+        values: (_, splits, _axis, _space, step) =>
+          splits.map((at) => tick(at * 1000, step)),
       },
       { ...axis, size: 46, values: whole },
       ...(right ? [{ ...axis, scale: 'right', side: 1 as const, size: 34, grid: { show: false }, values: whole }] : []),

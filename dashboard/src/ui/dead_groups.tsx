@@ -40,16 +40,13 @@ export function DeadGroups({ queue, titled }: { queue: string; titled?: boolean 
           </span>
         )}
         {!titled && (
-          <label class="inline">
-            <span class="sr">Failed in the</span>
-            <select value={window} onChange={(event) => setWindow(event.currentTarget.value)}>
-              {WINDOWS.map(([value, name]) => (
-                <option key={value} value={value}>
-                  {name}
-                </option>
-              ))}
-            </select>
-          </label>
+          <select aria-label="Failed in the" value={window} onChange={(event) => setWindow(event.currentTarget.value)}>
+            {WINDOWS.map(([value, name]) => (
+              <option key={value} value={value}>
+                {name}
+              </option>
+            ))}
+          </select>
         )}
       </header>
       {found.error && !groups ? (

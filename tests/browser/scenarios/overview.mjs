@@ -20,7 +20,7 @@ export default async function overview(browser) {
   await chart.waitFor();
   check(/lag: now \d/.test(await chart.getAttribute('aria-label')), 'the chart says what the lag is now');
   check((await chart.locator('canvas').count()) === 1, 'the chart is drawn');
-  await page.getByLabel('Queue', { exact: true }).selectOption('default.push');
+  await page.getByLabel('Queue whose lag is shown').selectOption('default.push');
   await page.getByRole('img', { name: 'Lag of default.push', exact: false }).first().waitFor();
   check(page.url().includes('queue=default.push'), 'which chart is shown is in the address');
 
