@@ -43,7 +43,8 @@ class Stack:
     def __init__(self, run, gateway, folder):
         self.run, self.gateway, self.folder = run, gateway, folder
         run.wait_for(lambda: gateway.is_ready(), "a gateway that is ready")
-        run.wait_for(lambda: {"default.jobs", "default.slow", "default.asleep"} <= self.looked_at(), "a look at all queues")
+        queues = {f"default.{file.stem}" for file in folder.glob("*.json")}
+        run.wait_for(lambda: queues <= self.looked_at(), "a look at all queues")
 
     def looked_at(self):
         return {queue["name"] for queue in self.gateway.get("/v1/queues")["queues"] if "lag" in queue}

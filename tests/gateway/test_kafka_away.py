@@ -3,12 +3,14 @@
 import os
 import signal
 
+import pytest
 from gateway_client import GatewayClient
 
 from local_run import journal
 from processes import wait_until
 
 
+@pytest.mark.parametrize("stack", ["embedded-sqlite"], indirect=True)  # whose broker the test may stop
 def test_a_job_that_is_submitted_while_kafka_is_away_is_done_when_it_is_back_C11(stack):
     before = stack.gateway.submit("jobs", {"before": 1})
     assert stack.gateway.job(before)["state"] == "completed"
