@@ -80,8 +80,9 @@ def drover(kafka_of_test, queue):
 
 
 def control_records(queue):
-    """{key: value} of the last ones."""
-    return {record.key.decode(): record.value and json.loads(record.value) for record in queue.kafka.read(queue.control)}
+    """{key: value} of the last ones, without what was taken back."""
+    last = {record.key.decode(): record.value for record in queue.kafka.read(queue.control)}
+    return {key: json.loads(value) for key, value in last.items() if value}
 
 
 def mail(to, n, **headers):
