@@ -14,7 +14,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "docs"))
 
-from chart import CHART, helm_program, rendered  # noqa: E402
+from chart import CHART, helm, helm_program, rendered  # noqa: E402
 from chart_gateway import gateway, status_of, tokens_of  # noqa: E402
 from embedded_broker import EmbeddedBroker  # noqa: E402
 from guides import DOCS, blocks, write_files  # noqa: E402
@@ -29,7 +29,7 @@ kubectl() {
   case " $* " in
     *' port-forward '*) ;;
     *' exec '*' -- drover '*) while [[ $1 != -- ]]; do shift; done; shift; command "$@" ;;
-    *' logs --selector '*) command kubectl get pods "${@:4}" > /dev/null ;;
+    *' logs --selector '*) command kubectl --namespace drover get pods --selector "$5" > /dev/null ;;
     *' logs '*) command kubectl --namespace drover get "$4" > /dev/null ;;
     *) command kubectl "$@" ;;
   esac
@@ -93,15 +93,16 @@ def installed(plane, broker, tmp_path):
         plane.wait_until(lambda: "jobqueues.drover.dev" in plane.kubectl("api-resources", "-o", "name"), "JobQueues")
         (tmp_path / "gateway").mkdir()
         objects = rendered(f"--set=gateway.kafka.bootstrapServers={broker.bootstrap}", namespace=NAMESPACE)
-        with Operator(plane, tmp_path), gateway(plane, objects, tmp_path / "gateway", NAMESPACE) as port:
+        with Operator(plane, tmp_path, lease=f"{NAMESPACE}/drover"), gateway(plane, objects, tmp_path / "gateway", NAMESPACE) as port:
             reader.port = port
             token = tokens_of(plane, NAMESPACE)["admin-token"]
             plane.wait_until(lambda: status_of(port, "/readyz") == 200 and status_of(port, "/v1/queues", token) == 200, "gateway")
             yield reader
             # While the operator is there to let go.
             plane.kubectl("delete", "jobqueues", "--all", "--all-namespaces", "--timeout=60s")
-        if "drover" in reader.shell.run("helm list --namespace drover --short", "helm list"):
-            reader.shell.run("helm uninstall drover --namespace drover", "helm uninstall")
+    options = ("--namespace", NAMESPACE, "--kubeconfig", plane.kubeconfig)
+    if "drover" in helm("list", "--short", *options):
+        helm("uninstall", "drover", *options)
 
 
 def test_D7_the_quick_start_runs_on_a_cluster(installed, plane):

@@ -27,9 +27,10 @@ class Shell:
         return self
 
     def __exit__(self, *_):
-        self._process.stdin.close()
         self._kill()
         self._process.wait()
+        with contextlib.suppress(BrokenPipeError):  # a command had failed, and what was to follow is not read
+            self._process.stdin.close()
         self._process.stdout.close()
 
     def _kill(self):
