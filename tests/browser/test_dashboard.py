@@ -39,9 +39,11 @@ def stack(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """Of what was to be seen where something failed."""
-    return tmp_path_factory.mktemp("pictures")
+def pictures():
+    """Of what was to be seen where something failed; they stay."""
+    folder = ROOT / "build" / "browser"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def first(stack, queue, query):
@@ -87,7 +89,10 @@ def test_D3_many_jobs_are_acted_upon_after_a_dry_run(stack, pictures, look):
     slow = stack.submit_many("mail", [{"fail": "Slow", "status": 422, "message": "too slow"}] * 20, type="send-mail")
     for job in slow:
         stack.gateway.wait_for_state(job, "failed")
-    plays("bulk", stack, look, pictures, waiting=len(slow))
+    running = [stack.long_job() for _ in range(2)]
+    for job in running:
+        stack.gateway.wait_for_state(job, "active")
+    plays("bulk", stack, look, pictures, slow=len(slow), running=running)
 
 
 @pytest.mark.parametrize("look", LOOKS)

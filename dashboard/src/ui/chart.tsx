@@ -129,8 +129,7 @@ function optionsOf(
         ...axis,
         space: 70,
         size: 26,
-        values: (_, splits, _axis, _space, step) =>
-          splits.map((at) => tick(at * 1000, step)),
+        values: (_, splits, _axis, _space, step) => splits.map((at) => tick(at * 1000, step)),
       },
       { ...axis, size: 46, values: whole },
       ...(right ? [{ ...axis, scale: 'right', side: 1 as const, size: 34, grid: { show: false }, values: whole }] : []),

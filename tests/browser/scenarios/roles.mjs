@@ -40,7 +40,7 @@ export default async function roles(browser, { viewer, operator, admin, job }) {
     await page.locator('.banner').getByText('RelayRefused 422').waitFor();
   };
   await become(operator);
-  await page.getByRole('button', { name: 'Retry…' }).waitFor();
+  await page.getByRole('button', { name: 'Retry…', exact: true }).waitFor();
   await browser.goto('#/queues/default.mail');
   await page.getByRole('button', { name: 'Pause…' }).waitFor();
   check(
