@@ -35,8 +35,8 @@ std::vector<Line> lay_out(const Column& names, const std::vector<Column>& column
         shown.push_back({&column, widest(column)});
         others += gap + shown.back().width;
     }
-    const int wished = widest(names);
-    while (!shown.empty() && others + std::min(wished, shortest_name) > width) {
+    const int wished = widest(names), least_name = std::min(wished, std::max(shortest_name, names.least_width));
+    while (!shown.empty() && others + least_name > width) {
         const auto least = std::min_element(shown.begin(), shown.end(), [](const Shown& a, const Shown& b) {
             return a.column->importance < b.column->importance;
         });

@@ -17,7 +17,7 @@ struct Column {
 };
 
 // The heading's line and one line a row, for `render` at the same width. `names` is always there, to the left; names
-// are cut in the middle, but other columns go first while it would be narrower than 10.
+// are cut in the middle, but other columns go first while it would be narrower than 10, or its least width.
 std::vector<Line> lay_out(const Column& names, const std::vector<Column>& columns, int width);
 
 }  // namespace drover::cli

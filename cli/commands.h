@@ -19,7 +19,7 @@ void add_run_command(CLI::App& app, Chosen& chosen);
 void add_submit_command(CLI::App& app, Chosen& chosen, const Environment& environment);
 void add_job_commands(CLI::App& app, Chosen& chosen, const Environment& environment);  // status, watch, logs, jobs
 void add_queues_command(CLI::App& app, Chosen& chosen, const Environment& environment);
-void add_bulk_commands(CLI::App& app, Chosen& chosen, const Environment& environment);  // bulk …, retry
+void add_bulk_commands(CLI::App& app, Chosen& chosen, const Environment& environment);    // bulk …, retry
 void add_upkeep_commands(CLI::App& app, Chosen& chosen, const Environment& environment);  // empty, clean
 void add_schedule_commands(CLI::App& app, Chosen& chosen, const Environment& environment);
 void add_explain_commands(CLI::App& app, Chosen& chosen, const Environment& environment);

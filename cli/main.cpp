@@ -1,4 +1,6 @@
 // `drover`: one executable, one subcommand for each program. Room: cli.
+#include <iostream>
+
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
@@ -33,6 +35,13 @@ int main(int argc, char** argv) {
     drover::cli::add_sidecar_command(app, chosen);
     try {
         app.parse(argc, argv);
+    } catch (const CLI::RequiredError& error) {
+        // What it takes for an argument is meant as a command.
+        if (const auto rest = app.remaining(); app.get_subcommands().empty() && !rest.empty())
+            std::cerr << "drover: there is no command '" << rest.front() << "'; 'drover --help' lists them\n";
+        else
+            app.exit(error);
+        return 2;
     } catch (const CLI::ParseError& error) {
         const int code = app.exit(error);
         return code == 0 ? 0 : 2;

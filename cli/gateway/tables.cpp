@@ -44,6 +44,13 @@ Column left(const char* heading, int importance) {
 }
 Column right(const char* heading, int importance) { return {.heading = heading, .importance = importance}; }
 
+// Names are there to be copied, so that other columns go before they are cut.
+void keep_whole(Column& names) {
+    constexpr int longest = 40;
+    for (const Span& each : names.cells)
+        names.least_width = std::max(names.least_width, std::min(display_width(each.text), longest));
+}
+
 Line field(const char* name, const std::string& value, Style style = Style::plain) {
     std::string label = name;
     label.resize(12, ' ');
@@ -107,6 +114,7 @@ std::vector<Line> queue_lines(const std::vector<QueueAnswer>& queues, const View
         oldest.cells.push_back({age_text(queue.oldest_waiting, view.now)});
         workers.cells.push_back({workers_text(queue)});
     }
+    keep_whole(names);
     return lay_out(names, {state, waiting, active, retrying, delayed, dead, done, failing, oldest, workers},
                    view.width);
 }
@@ -129,6 +137,7 @@ std::vector<Line> job_lines(const std::vector<JobAnswer>& jobs, const View& view
         // Errors may be long: where it is no terminal too, a table is not the place for all of one.
         error.cells.push_back({cut_end(error_text(job), 60), job.state == "failed" ? Style::red : Style::yellow});
     }
+    keep_whole(ids);
     return lay_out(ids, {type, state, attempt, since, submitted, progress, error}, view.width);
 }
 
@@ -173,6 +182,7 @@ std::vector<Line> operation_lines(const std::vector<OperationAnswer>& operations
         const std::string& why = each.trouble.empty() ? each.reason : each.trouble;
         reason.cells.push_back({cut_end(one_line(why), 50), each.trouble.empty() ? Style::plain : Style::red});
     }
+    keep_whole(ids);
     return lay_out(ids, {action, state, done, matched, skipped, failed, began, by, reason}, view.width);
 }
 

@@ -37,6 +37,14 @@ TEST(Columns, D1_the_least_important_column_goes_first) {
     EXPECT_THAT(lines_of(names, {state, jobs}, 9), ElementsAre("NAME", "a", "mont…orts"));
 }
 
+TEST(Columns, D2_names_that_are_to_stay_whole_give_way_after_other_columns) {
+    Column whole = names;
+    whole.least_width = 15;
+    EXPECT_THAT(lines_of(whole, {state, jobs}, 28), ElementsAre("NAME               JOBS",  //
+                                                                "a                     1",  //
+                                                                "monthly-reports  12,345"));
+}
+
 TEST(Columns, D1_a_column_keeps_its_least_width_and_short_columns_are_blank) {
     Column wide = jobs;
     wide.least_width = 10;

@@ -289,7 +289,7 @@ def alone(tmp_path):
 
 
 def test_D2_render_prints_what_the_operator_would_create(alone, tmp_path):
-    file = queue_file(tmp_path, "email", WORKER, scaling={"minReplicas": 2})
+    file = queue_file(tmp_path, "email", WORKER, scaling={"minReplicas": 2, "maxReplicas": 3})
     documents = list(yaml.safe_load_all(alone("render", "-f", file, "--image", "registry.example/drover:1")))
     kinds = {document["kind"]: document for document in documents if document}
     deployment = kinds["Deployment"]
