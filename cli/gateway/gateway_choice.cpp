@@ -15,9 +15,10 @@ const Node* member_of(const Node* node, std::string_view name) {
     return nullptr;
 }
 
+// Kubernetes' tools take y and 1e3 for names here.
 std::string text_of(const Node* node) {
-    if (node == nullptr) return "";
-    return std::string(jobqueue::as_string(*node).value_or(""));
+    const bool is_scalar = node != nullptr && (node->kind == Node::Kind::plain || node->kind == Node::Kind::text);
+    return is_scalar ? node->text : "";
 }
 
 }  // namespace
