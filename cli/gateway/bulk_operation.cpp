@@ -40,8 +40,8 @@ int tell_dry_run(const Json& answer, const std::string& action, const std::strin
     if (output == "json") {
         print(answer);
     } else {
-        std::cout << with_thousands(matched) << (matched == 1 ? " job" : " jobs") << " would be the ones to " << action
-                  << '\n';
+        const char* done = action == "cancel" ? "cancelled" : action == "delete" ? "deleted" : "retried";
+        std::cout << with_thousands(matched) << (matched == 1 ? " job" : " jobs") << " would be " << done << '\n';
         std::vector<JobAnswer> sample;
         for (const Json& job : list_of(answer, "sample")) sample.push_back(job_answer(job));
         const View view = view_of_stdout(environment);

@@ -51,9 +51,8 @@ std::string why(const std::string& reason, const std::string& message) {
 }
 
 // What the workers do: for a job that waits, and for a queue.
-void add_workers(const QueueAnswer& queue, const std::optional<std::vector<Json>>& workers, Time now,
+void add_workers(const QueueAnswer& queue, bool work, const std::optional<std::vector<Json>>& workers, Time now,
                  std::vector<Finding>& findings) {
-    const bool work = queue.count("waiting") > 0 || queue.lag.value_or(0) > 0;
     if (queue.scale) {
         const std::int64_t ready = queue.scale->ready.value_or(queue.scale->replicas);
         const bool none = ready == 0 && work;
@@ -101,7 +100,7 @@ void explain_waiting(const JobAnswer& job, const JobFacts& facts, const std::opt
     std::vector<Finding> workers;
     if (queue) {
         add_pauses(*queue, to.findings);
-        add_workers(*queue, facts.workers, now, workers);
+        add_workers(*queue, true, facts.workers, now, workers);
         if (queue->paused)
             to.summary = "waits because its queue is paused";
         else if (std::ranges::any_of(workers, [](const Finding& each) { return each.weight == Weight::problem; }))
@@ -264,7 +263,8 @@ Explanation explain_queue(const QueueFacts& facts, Time now) {
         }
         findings.push_back({"rates", rates});
     }
-    add_workers(queue, facts.workers, now, findings);
+    const bool work = queue.count("waiting") > 0 || queue.lag.value_or(0) > 0;
+    add_workers(queue, work, facts.workers, now, findings);
     if (facts.lag) add_decisions(list_of(*facts.lag, "decisions"), now, findings);
     add_errors(facts.errors, findings);
 

@@ -42,7 +42,7 @@ def test_D2_C7_a_failing_twentieth_is_found_one_payload_mended_and_the_group_red
     # The worker is mended. Which jobs would it be? Then the rest of the group, slowly.
     broken.unlink()
     group_filter = ("-q", "jobs", "--state", "failed", "--error", "NoSuchAddress")
-    assert "9 jobs would be" in drover("bulk", "retry", *group_filter, "--dry-run")
+    assert "9 jobs would be retried" in drover("bulk", "retry", *group_filter, "--dry-run")
     began = time.monotonic()
     assert "9 of 9 jobs" in drover("bulk", "retry", *group_filter, "--rate", "4/s", "--reason", "mended", "--wait")
     assert time.monotonic() - began >= 8 / 4 - 0.3  # never faster than it was asked to
