@@ -121,7 +121,8 @@ def test_D7_the_quick_start_runs_on_a_cluster(installed, plane):
     assert '"state":"waiting"' in printed
     plane.wait_until(lambda: plane.get("deployment", "drover-hello")["spec"]["replicas"] > 0, "a worker for the first job")
     installed.run(away)
-    assert "drover" not in plane.kubectl("get", "statefulsets,deployments", "--all-namespaces", "-o", "name")
+    plane.wait_until(lambda: "drover" not in plane.kubectl("get", "statefulsets,deployments", "--all-namespaces", "-o", "name"),
+                     "end of all that was installed, the worker too")
 
 
 def test_D7_the_commands_of_the_operations_guide_run(installed, plane, broker):
