@@ -21,8 +21,9 @@ constexpr const char* footer = R"(Examples:
   drover cancel -f queues.yaml -q email --for 168h --reason 'sent to the wrong list' $(cat ids.txt)
 
 Through a gateway, which knows the job, its queue and whether it has ended, unless -f, --kafka, --topic or -X say:
-straight to Kafka. Then sidecars do not start these jobs (nor their retries) until the cancel expires (--for), and nobody
-checks that there is such a job: an id with a typing error cancels nothing. A job that has finished stays finished.
+straight to Kafka. Then sidecars do not start these jobs (nor their retries) until the cancel expires (--for), and
+nobody checks that there is such a job: an id with a typing error cancels nothing. A job that has finished stays
+finished.
 
 The exit code is 0 when all will be cancelled; 1 when there is no such job, it has ended, or the queue's topics are
 missing; 2 when something about the input is wrong; 3 when gateway or Kafka cannot be reached.)";

@@ -24,8 +24,8 @@ Through a gateway, unless -f, --kafka, --topic or -X say: straight to Kafka. A q
 the gateway, this command over Kafka, the operator. 'resume' takes back what 'pause' said on the same way, and names
 those who still pause the queue. Jobs in flight are finished; the others wait.
 
-The exit code is 0 when it is done, also where others still pause the queue; 1 when there is no such queue, or its topics
-are missing; 2 when something about the input is wrong; 3 when gateway or Kafka cannot be reached.)";
+The exit code is 0 when it is done, also where others still pause the queue; 1 when there is no such queue, or its
+topics are missing; 2 when something about the input is wrong; 3 when gateway or Kafka cannot be reached.)";
 
 struct Arguments {
     QueueArguments queue;

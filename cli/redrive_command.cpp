@@ -30,11 +30,11 @@ constexpr const char* footer = R"(Examples:
 Through a gateway, as a bulk retry of its failed jobs that is followed until it ends (--detach: that is only started),
 unless -f, --kafka, --topic or -X say: what follows, over Kafka, dead letter by dead letter.
 
-Without a filter all dead letters of the queue are redriven, but for those that were redriven before: the queue's control
-topic says which. Each job comes again to the topic it came from (the queue's, or a lane's), as its next run, with all its
-attempts; the dead letter stays where it is. Those that failed first are taken first where --limit takes only some. A
-letter whose payload was too large for the dead-letter topic, is not JSON where a patch is asked for, or does not fit the
-patch, is told and skipped. Ctrl-C stops between two jobs; the same command goes on where it stopped.
+Without a filter all dead letters of the queue are redriven, but for those that were redriven before: the queue's
+control topic says which. Each job comes again to the topic it came from (the queue's, or a lane's), as its next run,
+with all its attempts; the dead letter stays where it is. Those that failed first are taken first where --limit takes
+only some. A letter whose payload was too large for the dead-letter topic, is not JSON where a patch is asked for, or
+does not fit the patch, is told and skipped. Ctrl-C stops between two jobs; the same command goes on where it stopped.
 
 The exit code is
   0    every letter that was asked for has been redriven, now or before (with --dry-run: would be)

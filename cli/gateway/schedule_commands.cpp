@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* footer = R"(Examples:
   drover schedules -q reports
-  drover schedules set -q reports nightly --cron '0 3 * * *' --time-zone Europe/Berlin --type report '{"of":"yesterday"}'
+  drover schedules set -q reports nightly --cron '0 3 * * *' --time-zone Europe/Berlin --type day '{"of":"yesterday"}'
   drover schedules pause -q reports nightly
   drover schedules remove -q reports nightly
 

@@ -17,8 +17,8 @@ namespace {
 constexpr const char* empty_footer = R"(Example:
   drover empty -q email --reason 'a loop filled it' --yes
 
-All that waits now is dropped, delayed and retrying jobs too; what runs goes on. There is no way back, so --yes has to be
-said, and the token has to be an admin's.
+All that waits now is dropped, delayed and retrying jobs too; what runs goes on. There is no way back, so --yes has to
+be said, and the token has to be an admin's.
 
 The exit code is 0; 1 when there is no such queue, or the token may not; 2 without --yes; 3 when the gateway cannot be
 reached.)";
@@ -27,8 +27,8 @@ constexpr const char* clean_footer = R"(Examples:
   drover clean -q email
   drover clean -q email --state failed --grace 168h --wait
 
-Jobs that ended longer ago are forgotten by the gateway, as a bulk delete; dead letters stay in Kafka. The token has to be
-an admin's.
+Jobs that ended longer ago are forgotten by the gateway, as a bulk delete; dead letters stay in Kafka. The token has
+to be an admin's.
 
 The exit code is 0; 1 when there is no such queue, or the token may not; 3 when the gateway cannot be reached.)";
 

@@ -25,14 +25,17 @@ class Program:
     def __init__(self, home, gateway=None, name=DROVER):
         self.home, self.name = home, str(name)
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("DROVER_") and name != "KUBECONFIG"},
-            "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "USER": "ann", "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+            **{name: value for name, value in os.environ.items()
+               if not name.startswith("DROVER_") and name not in ("KUBECONFIG", "NO_COLOR")},
+            "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "USER": "ann", "TERM": "xterm-256color",
+            "LC_ALL": "C.UTF-8"}
         if gateway:
             self.environment["DROVER_GATEWAY"] = gateway
 
     def start(self, *arguments):
-        return subprocess.Popen([self.name, *map(str, arguments)], env=self.environment, text=True, stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=end_with_parent)
+        return subprocess.Popen(
+            [self.name, *map(str, arguments)], env=self.environment, text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=end_with_parent)
 
     def run(self, *arguments, stdin=None):
         process = self.start(*arguments)

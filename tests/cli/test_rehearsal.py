@@ -11,7 +11,8 @@ def test_D2_C7_a_failing_twentieth_is_found_one_payload_mended_and_the_group_red
     broken.touch()
     jobs = [{"to": f"user{n}@example.org"} for n in range(200)]
     for n in range(0, 200, 20):  # 5 %
-        jobs[n] |= {"fail": "NoSuchAddress", "message": f"'user{n}@example.org' is no address", "fail_while": str(broken)}
+        jobs[n] |= {"fail": "NoSuchAddress", "message": f"'user{n}@example.org' is no address",
+                    "fail_while": str(broken)}
     del jobs[0]["fail_while"]  # its payload is what is wrong with this one
     lines = tmp_path / "jobs"
     lines.write_text("".join(json.dumps(job) + "\n" for job in jobs))
@@ -61,8 +62,9 @@ def test_D2_C7_a_redrive_goes_on_by_itself_and_is_aborted(drover, tmp_path):
     lines = tmp_path / "jobs"
     lines.write_text('{"fail": "Odd"}\n' * 20)
     assert drover.run("submit", "-q", "jobs", "--lines", lines, "--wait").returncode == 1
-    wait_until(lambda: len(drover.json("jobs", "-q", "jobs", "--state", "failed", "--error", "Odd")["jobs"]) == 20, "20 failed jobs")
-    operation = drover("bulk", "retry", "-q", "jobs", "--state", "failed", "--error", "Odd", "--rate", "1/m").strip()
+    odd = ("-q", "jobs", "--state", "failed", "--error", "Odd")
+    wait_until(lambda: len(drover.json("jobs", *odd)["jobs"]) == 20, "20 failed jobs")
+    operation = drover("bulk", "retry", *odd, "--rate", "1/m").strip()
     assert operation in drover("bulk", "show", "-q", "jobs", operation)
     drover("bulk", "abort", "-q", "jobs", operation)
     done = drover.run("bulk", "show", "-q", "jobs", operation, "--wait", "-o", "json")
