@@ -112,6 +112,16 @@ TEST(Explain, D2_a_queue_says_load_scaling_decisions_and_errors) {
     EXPECT_EQ(text_of(json_of(explain_queue(facts, noon)), "summary"), "is at work");
 }
 
+TEST(Explain, D2_what_workers_have_in_trouble_is_told) {
+    Json troubled = queue;
+    troubled["scale"]["trouble"] = Json::array(
+        {{{"what", "WorkerUnreachable"}, {"reason", "NotListening"}, {"message", "nothing listens on port 8080"}}});
+    const std::string sentence = "WorkerUnreachable: nothing listens on port 8080";
+    EXPECT_THAT(told(explain_queue({.queue = troubled}, noon)), HasSubstr(sentence));
+    EXPECT_THAT(told(explain_job({.job = job(R"({"state":"waiting"})"), .queue = troubled}, noon)),
+                HasSubstr(sentence));
+}
+
 TEST(Explain, D2_a_paused_an_idle_and_a_stuck_queue_are_told_apart) {
     EXPECT_THAT(told(explain_queue({.queue = paused_queue()}, noon)), HasSubstr("is paused"));
     EXPECT_THAT(told(explain_queue({.queue = Json{{"name", "q"}, {"lag", 0}}}, noon)), HasSubstr("has nothing to do"));
