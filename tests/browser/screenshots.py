@@ -54,7 +54,7 @@ def main():
             failed = gateway.get("/v1/queues/mail/jobs?state=failed&error=RelayRefused&limit=1")["jobs"][0]["id"]
             mended = {"action": "retry", "filter": {"state": "failed", "error": "MailboxFull"}, "ratePerSecond": 2}
             gateway.ask("POST", "/v1/queues/mail/bulk", mended | {"reason": "the mailboxes were emptied"})
-            pages = {"overview": "#/", "queue": "#/queues/default.mail?window=15m", "queue-jobs": "#/queues/default.mail/jobs",
+            pages = {"overview": "#/?queue=default.push", "queue": "#/queues/default.mail?window=15m", "queue-jobs": "#/queues/default.mail/jobs",
                      "queue-operations": "#/queues/default.mail/operations", "job-failed": f"#/jobs/{failed}",
                      "job-retried": f"#/jobs/{retried}", "job-running": f"#/jobs/{running[0]['id']}", "dead": "#/dead",
                      "schedules": "#/schedules", "workers": "#/workers", "audit": "#/audit"}
