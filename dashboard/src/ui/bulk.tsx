@@ -57,10 +57,10 @@ function Bulk({ queue, action, filter, example }: BulkProps) {
     return (
       <>
         <DialogTitle>
-          {VERBS[action]} {plural(operation.matched, 'job')} of {queue}
+          {VERBS[action]} jobs of {queue}
         </DialogTitle>
         <OperationProgress operation={operation} />
-        <p class="muted small">It goes on when this is closed. The queue’s page shows it, under Operations too.</p>
+        <p class="muted small">Closing this does not stop it. The queue’s page shows it too, under Operations.</p>
         <footer class="dialog-actions">
           <button type="button" class="primary" onClick={closeDialog}>
             Close

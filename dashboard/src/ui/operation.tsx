@@ -53,7 +53,9 @@ export function OperationProgress({ operation: given }: { operation: Operation }
       </div>
       <div class="operation-line small">
         <span>
-          {count(operation.done)} of {count(operation.matched)} done
+          {operation.matched === 0 && operation.state === 'running'
+            ? 'Counting…'
+            : `${count(operation.done)} of ${count(operation.matched)} done`}
           {operation.skipped > 0 && <span class="muted">, {count(operation.skipped)} passed over</span>}
           {operation.failed > 0 && <span class="bad">, {count(operation.failed)} could not be</span>}
         </span>

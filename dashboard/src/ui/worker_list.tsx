@@ -9,7 +9,6 @@ import { Empty, Loading, Problem } from './states';
 
 interface Found {
   workers: Worker[];
-  guessed?: boolean;
 }
 
 const SHOWN = 20;
@@ -36,14 +35,14 @@ async function workersOf(queue: string, signal: AbortSignal): Promise<Found> {
     }
     workers.set(pod, worker);
   }
-  return { workers: [...workers.values()].sort((a, b) => (a.pod < b.pod ? -1 : 1)), guessed: true };
+  return { workers: [...workers.values()].sort((a, b) => (a.pod < b.pod ? -1 : 1)) };
 }
 
 export function WorkerList({ queue, scale, titled }: { queue: string; scale?: Scale | undefined; titled?: boolean }) {
   const found = usePolled(queue, (signal) => workersOf(queue, signal), 2000);
   if (found.error && !found.value) return <Problem what="The workers" error={found.error} again={found.again} />;
   if (!found.value) return <Loading what={`workers of ${queue}`} />;
-  const { workers, guessed } = found.value;
+  const { workers } = found.value;
   return (
     <>
       {scale && (
@@ -56,13 +55,9 @@ export function WorkerList({ queue, scale, titled }: { queue: string; scale?: Sc
       )}
       {workers.length === 0 ? (
         titled ? (
-          <p class="muted">{guessed ? 'None has a job in hand.' : 'Nobody at work.'}</p>
+          <p class="muted">No job is in hand.</p>
         ) : (
-          <Empty title={guessed ? 'None has a job in hand' : 'Nobody at work'}>
-            {guessed
-              ? 'This gateway only knows the workers that have one.'
-              : 'Workers come with jobs: how many is in spec.scaling.'}
-          </Empty>
+          <Empty title="No job is in hand">Workers come with jobs; how many is in spec.scaling.</Empty>
         )
       ) : (
         <div class="workers">
