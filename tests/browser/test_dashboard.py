@@ -75,7 +75,7 @@ def test_D3_a_jobs_page_tells_all_and_cancels_resubmits_and_deletes(stack, pictu
     retried = stack.gateway.submit("push", {"fail": "Busy", "message": "the push service answers 503"}, type="notify")
     running = stack.long_job()
     stack.gateway.wait_for_state(retried, "failed")
-    plays("job", stack, look, pictures, failed=first(stack, "mail", "state=failed"), running=running,
+    plays("job", stack, look, pictures, failed=first(stack, "mail", "state=failed&error=RelayRefused"), running=running,
           completed=first(stack, "mail", "state=completed"), retried=retried)
 
 
@@ -117,7 +117,7 @@ def test_D3_a_token_is_asked_for_and_roles_are_respected(stack, pictures, tmp_pa
     (tmp_path / "tokens.yaml").write_text(TOKENS)
     with Gateway(tmp_path, f"127.0.0.1:{stack.run.broker_port}", "--tokens", tmp_path / "tokens.yaml") as gateway:
         root = gateway.client("admin-token")
-        job = first(stack, "mail", "state=failed")
+        job = first(stack, "mail", "state=failed&error=RelayRefused")
         wait_until(lambda: root.is_ready() and root.ask("GET", f"/v1/jobs/{job}").status == 200, "a gateway that has read the events")
         problem = play("roles", f"http://127.0.0.1:{gateway.port}", "light", pictures, viewer="viewer-token",
                        operator="operator-token", admin="admin-token", job=job)
