@@ -14,6 +14,7 @@ bool WebhookOutbox::Receiver::may_send(Time now) const {
 void WebhookOutbox::add(WebhookMessage message) {
     const Token token = ++last_token_;
     if (message.partition) ++partitions_[*message.partition].open[message.offset];
+    bytes_ += message.body.size();
     receivers_[message.to.url].waiting.push_back(token);
     messages_.emplace(token, std::move(message));
 }
@@ -30,6 +31,7 @@ void WebhookOutbox::drop(int partition) {
             receiver.waiting.erase(waiting);
         else
             --receiver.in_flight;  // its answer will be nobody's
+        bytes_ -= each.second.body.size();
         return true;
     });
     std::erase_if(receivers_,
@@ -84,6 +86,7 @@ void WebhookOutbox::finish(std::map<Token, WebhookMessage>::iterator message) {
     const auto receiver = receivers_.find(message->second.to.url);
     // One that fails is remembered as such by what waits for it; without that, there is nobody to leave alone.
     if (receiver->second.waiting.empty() && receiver->second.in_flight == 0) receivers_.erase(receiver);
+    bytes_ -= message->second.body.size();
     messages_.erase(message);
 }
 

@@ -51,6 +51,7 @@ public:
     // By partition, where it is known.
     std::map<int, std::int64_t> committable() const;
     std::size_t size() const { return messages_.size(); }
+    std::size_t bytes() const { return bytes_; }  // of the messages' bodies
 
 private:
     struct Receiver {
@@ -68,6 +69,7 @@ private:
     void finish(std::map<Token, WebhookMessage>::iterator message);
 
     std::map<Token, WebhookMessage> messages_;
+    std::size_t bytes_ = 0;
     std::map<std::string, Receiver> receivers_;  // by URL; those that have messages
     std::map<int, Partition> partitions_;
     Token last_token_ = 0;

@@ -28,7 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-constexpr std::size_t most_open = 5000;  // messages; past it, reading waits
+constexpr std::size_t most_open = 5000, most_open_bytes = 64 << 20;  // messages; past these, reading waits
 constexpr std::size_t events_at_once = 500;
 constexpr auto longest_turn = 50ms;  // librdkafka asks to be looked after
 constexpr auto commit_interval = 500ms;
@@ -215,15 +215,17 @@ private:
         std::vector<Id> ready;
         fetcher_->ready(ready);
         ready_.insert(ready.begin(), ready.end());
-        for (auto at = ready_.begin(); at != ready_.end() && outbox_.size() < most_open;) {
+        for (auto at = ready_.begin(); at != ready_.end() && has_room();) {
             const Id id = *at;
             std::vector<kafka::Fetcher::Fetched> fetched;
             const bool more = partitions_.contains(id) && fetcher_->take(id, events_at_once, fetched);
             for (const kafka::Fetcher::Fetched& each : fetched) take(id, each);
             at = more ? std::next(at) : ready_.erase(at);
         }
-        return !ready_.empty() && outbox_.size() < most_open;
+        return !ready_.empty() && has_room();
     }
+
+    bool has_room() const { return outbox_.size() < most_open && outbox_.bytes() < most_open_bytes; }
 
     void take(Id id, const kafka::Fetcher::Fetched& fetched) {
         const int partition = partitions_.at(id);

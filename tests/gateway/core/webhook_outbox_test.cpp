@@ -56,6 +56,7 @@ TEST_F(WebhookOutboxTest, C13_events_are_committable_below_what_is_not_told) {
     }
     EXPECT_THAT(outbox_.committable(), ElementsAre(Pair(0, 9), Pair(1, 4)));
     EXPECT_EQ(outbox_.size(), 0u);
+    EXPECT_EQ(outbox_.bytes(), 0u);
 }
 
 TEST_F(WebhookOutboxTest, C13_a_receiver_that_is_away_is_tried_with_pauses_and_in_order_and_holds_up_nobody_else) {
@@ -90,6 +91,7 @@ TEST_F(WebhookOutboxTest, C13_what_is_another_gateways_is_dropped_and_its_answer
     const auto first = outbox_.next(noon);
     outbox_.drop(0);
     EXPECT_EQ(outbox_.size(), 1u) << "an alert is of no partition";
+    EXPECT_EQ(outbox_.bytes(), 2u);
     EXPECT_EQ(outbox_.ended(first->token, 200, noon), std::nullopt);
     EXPECT_TRUE(outbox_.committable().empty());
     EXPECT_EQ(take(noon).size(), 1u);
