@@ -20,7 +20,8 @@ export class JobFeed {
   readonly error = signal<ApiError | undefined>(undefined);
   private cursor: string | undefined;
   private abort = new AbortController();
-  private busy = false;
+  private busy: '' | 'more' | 'refresh' = '';
+  private wanted = false; // more was, while a refresh was under way
 
   constructor(
     private readonly queue: string,
@@ -33,8 +34,10 @@ export class JobFeed {
 
   /** The next page. A page may be short or empty and still not the last: the gateway looks at so many jobs at a time. */
   async more(): Promise<void> {
-    if (this.busy || this.complete.value || this.abort.signal.aborted) return;
-    this.busy = true;
+    if (this.complete.value || this.abort.signal.aborted) return;
+    this.wanted = this.busy === 'refresh';
+    if (this.busy) return;
+    this.busy = 'more';
     this.loading.value = true;
     try {
       const page = await this.ask({ limit: PAGE, cursor: this.cursor });
@@ -46,7 +49,7 @@ export class JobFeed {
     } catch (error) {
       this.fail(error);
     } finally {
-      this.busy = false;
+      this.busy = '';
       this.loading.value = false;
     }
   }
@@ -54,7 +57,7 @@ export class JobFeed {
   /** Asks again for the rows that are on the screen, and for new ones where that is the top. */
   async refresh(first: number, end: number): Promise<void> {
     if (this.busy || this.abort.signal.aborted) return;
-    this.busy = true;
+    this.busy = 'refresh';
     try {
       const rows = this.rows.value;
       const top = rows[first];
@@ -79,7 +82,8 @@ export class JobFeed {
     } catch (error) {
       this.fail(error);
     } finally {
-      this.busy = false;
+      this.busy = '';
+      if (this.wanted) void this.more();
     }
   }
 
