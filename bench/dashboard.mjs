@@ -31,6 +31,7 @@ const figures = {
     .first()
     .textContent(),
 };
+const told = () => console.error(JSON.stringify(figures));
 figures.overview = await measure(() => pause(500));
 figures.overviewScrolled = await measure(async () => {
   await page.mouse.wheel(0, Math.random() < 0.5 ? 900 : -900);
@@ -49,6 +50,7 @@ await until(
   },
   300,
 );
+told();
 figures.list = await measure(() => pause(500));
 figures.listScrolled = await measure(async () => {
   await page.mouse.wheel(0, Math.random() < 0.5 ? 2500 : -2500);

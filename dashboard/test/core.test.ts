@@ -9,7 +9,7 @@ import { fillMinutes } from '../src/core/minutes';
 import { difference, inWords, parseJson } from '../src/core/patch';
 import { matches, may } from '../src/core/roles';
 import { href, jobHref, parseRoute, queueHref } from '../src/core/route';
-import { before, mergePage, visibleRows } from '../src/core/rows';
+import { mergePage, visibleRows } from '../src/core/rows';
 import { EventParser } from '../src/core/sse';
 import { deadOf, headline, judge, troublesOf } from '../src/core/trouble';
 import type { Job, Me, Queue } from '../src/core/types';
@@ -284,7 +284,6 @@ describe('D3 long lists', () => {
     expect(visibleRows(-999_999, 800, 40, 10, 5)).toEqual({ first: 10, end: 10 });
   });
   test('D3 a page that came again takes the place of what it covers', () => {
-    expect(before(job(2), job(1))).toBe(true);
     const rows = down(9, 0);
     const page = [job(7), job(5, minutesAgo(0))]; // 6 does not fit any more
     const merged = mergePage(rows, page, false, false);
@@ -306,6 +305,12 @@ describe('D3 long lists', () => {
         .map((each) => each.id),
     ).toEqual(['job-12', 'job-11', 'job-10', 'job-9', 'job-8', 'job-7']);
     expect(mergePage(rows, [], true, true)).toEqual([]);
+    expect(mergePage(rows, [], false, false)).toEqual(rows);
+    expect(mergePage(rows, [job(99)], false, false)).toEqual(rows);
+    // Of the same millisecond their order is the gateway's, whatever the ids say.
+    const batch = [3, 1, 2, 0].map((n) => ({ ...job(n), submittedAt: minutesAgo(1) }));
+    expect(mergePage(batch, batch.slice(1, 3), false, false)).toEqual(batch);
+    expect(mergePage(batch, batch.slice(2), false, true)).toEqual(batch);
   });
   test('D3 minutes without jobs are there too', () => {
     const steps = fillMinutes(

@@ -15,27 +15,25 @@ export function visibleRows(top: number, screen: number, rowHeight: number, coun
   return { first: clamp(first), end: clamp(end) };
 }
 
-/** Newest submission first, as the gateway lists them. */
-export function before(a: Job, b: Job): boolean {
-  return a.submittedAt !== b.submittedAt ? a.submittedAt > b.submittedAt : a.id > b.id;
-}
-
 /**
- * `page` is what the gateway has now between its first and its last job; `reachesTop`: there is nothing newer than it;
- * `reachesEnd`: nothing older. Jobs in between that it lacks do not fit the filter any more. Rows that are the same stay the
- * same objects.
+ * `rows` are in the gateway's order, which its times, in milliseconds, do not tell: so places count, not times. `page` is
+ * all that the gateway has now from its first job to its last; `reachesTop`: there is nothing before it; `reachesEnd`:
+ * nothing after. Rows in between that it lacks do not fit the filter any more. Rows that are the same stay the same objects.
  */
 export function mergePage(rows: readonly Job[], page: readonly Job[], reachesTop: boolean, reachesEnd: boolean): Job[] {
-  const first = page[0];
-  const last = page[page.length - 1];
-  if (!first || !last) return reachesTop && reachesEnd ? [] : [...rows];
-  const known = new Map(rows.map((job) => [job.id, job]));
+  const places = new Map(rows.map((job, place) => [job.id, place]));
+  let first = reachesTop ? 0 : rows.length;
+  let end = reachesEnd ? rows.length : 0;
+  let known = reachesTop || reachesEnd;
   const fresh = page.map((job) => {
-    const old = known.get(job.id);
-    return old && old.updatedAt === job.updatedAt && old.progress?.percent === job.progress?.percent ? old : job;
+    const place = places.get(job.id);
+    const old = place === undefined ? undefined : rows[place];
+    if (place === undefined || !old) return job;
+    known = true;
+    first = Math.min(first, place);
+    end = Math.max(end, place + 1);
+    return old.updatedAt === job.updatedAt && old.progress?.percent === job.progress?.percent ? old : job;
   });
-  const inPage = new Set(page.map((job) => job.id));
-  const above = reachesTop ? [] : rows.filter((job) => !inPage.has(job.id) && before(job, first));
-  const below = reachesEnd ? [] : rows.filter((job) => !inPage.has(job.id) && before(last, job));
-  return [...above, ...fresh, ...below];
+  if (!known) return [...rows]; // where it belongs cannot be told
+  return [...rows.slice(0, first), ...fresh, ...rows.slice(Math.max(first, end))];
 }
