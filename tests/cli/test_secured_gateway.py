@@ -40,7 +40,7 @@ def test_D2_C14_a_token_and_an_authority_come_from_options_the_environment_or_a_
     drover.environment["DROVER_TOKEN"] = "wrong"
     assert "does not know this token" in drover.complaint("queues", *ca, code=1)
     drover.environment["DROVER_TOKEN"] = "view-token"
-    wait_until(lambda: "default.jobs" in drover("queues", *ca), "its queues")
+    wait_until(lambda: drover.run("submit", "-q", "jobs", "1", *ca).returncode == 1, "a gateway that has read its queues")
     assert "may not submit" in drover.complaint("submit", "-q", "jobs", "1", *ca, code=1)
     assert "may not operate" in drover.complaint("pause", "-q", "jobs", *ca, code=1)
     file = tmp_path / "token"
