@@ -14,15 +14,6 @@ using nlohmann::ordered_json;
 
 double seconds(Duration time) { return std::chrono::duration<double>(time).count(); }
 
-const char* ordering_name(jobqueue::Ordering ordering) {
-    switch (ordering) {
-        case jobqueue::Ordering::none: return "none";
-        case jobqueue::Ordering::key: return "key";
-        case jobqueue::Ordering::partition: return "partition";
-    }
-    return "";
-}
-
 ordered_json pauses_json(const std::vector<jobqueue::control::Pause>& pauses) {
     ordered_json json = ordered_json::array();
     for (const jobqueue::control::Pause& each : pauses) {
@@ -63,7 +54,7 @@ ordered_json queue_json(const GatewayState& state, const KnownQueue& queue, cons
     const auto look = state.looks.find(queue.name);
     ordered_json json{{"name", queue.name},
                       {"topic", queue.topics.main},
-                      {"ordering", ordering_name(queue.queue.delivery.ordering)},
+                      {"ordering", jobqueue::name_of(queue.queue.delivery.ordering)},
                       {"counts", counts_json(counts_of(state, queue.name, viewed))}};
     const auto pulse = state.pulses.queues.find(queue.name);
     json["rates"] = rates_json(pulse == state.pulses.queues.end() ? QueuePulse{} : pulse->second,

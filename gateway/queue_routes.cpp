@@ -28,20 +28,14 @@ void list_queues(GatewayState& state, const SharedCall& call) {
 }
 
 void show_queue(GatewayState& state, const SharedCall& call) {
-    Duration window = default_window;
-    if (call->query.has("window")) {
-        const auto parsed = jobqueue::parse_duration(call->query.get("window"));
-        if (!parsed || *parsed < std::chrono::minutes(1) || *parsed > longest_window) {
-            return call->refuse({.code = Error::Code::invalid, .message = "window must be from 1m to 168h"});
-        }
-        window = *parsed;
-    }
+    const Result<Duration> window = call->query.window("window", default_window, longest_window);
+    if (!window) return call->refuse(window.error());
     struct Answer {
         QueueCounts counts;
         QueueFigures figures;
         std::map<JobState, Time> oldest;
     };
-    const Time since = call->now - window;
+    const Time since = call->now - *window;
     state.view->ask(
         [name = call->queue->name, since](JobView& view) -> Result<Answer> {
             auto counts = view.counts();

@@ -9,7 +9,6 @@
 #include "gateway/queue_json.h"
 #include "gateway/queue_stream.h"
 #include "gateway/routes.h"
-#include "src/jobqueue/units.h"
 
 namespace drover::gateway {
 namespace {
@@ -24,15 +23,9 @@ constexpr std::int64_t most_failed_jobs = 20'000;  // the newest, that are group
 constexpr Duration longest_errors = std::chrono::hours(30 * 24);
 
 void show_lag(const GatewayState& state, const SharedCall& call) {
-    Duration window = std::chrono::hours(1);
-    if (call->query.has("window")) {
-        const auto parsed = jobqueue::parse_duration(call->query.get("window"));
-        if (!parsed || *parsed < std::chrono::minutes(1) || *parsed > std::chrono::hours(24)) {
-            return call->refuse({.code = Error::Code::invalid, .message = "window must be from 1m to 24h"});
-        }
-        window = *parsed;
-    }
-    const Time since = call->now - window;
+    const Result<Duration> window = call->query.window("window", std::chrono::hours(1), std::chrono::hours(24));
+    if (!window) return call->refuse(window.error());
+    const Time since = call->now - *window;
     ordered_json json{{"queue", call->queue->name}, {"samples", ordered_json::array()}};
     const auto history = state.lags.find(call->queue->name);
     if (history != state.lags.end()) {
@@ -104,16 +97,10 @@ Result<FailedJobs> failed_since(JobView& view, const std::string& queue, Time si
 }
 
 void show_errors(GatewayState& state, const SharedCall& call) {
-    Duration window = longest_errors;
-    if (call->query.has("window")) {
-        const auto parsed = jobqueue::parse_duration(call->query.get("window"));
-        if (!parsed || *parsed < std::chrono::minutes(1) || *parsed > longest_errors) {
-            return call->refuse({.code = Error::Code::invalid, .message = "window must be from 1m to 720h"});
-        }
-        window = *parsed;
-    }
+    const Result<Duration> window = call->query.window("window", longest_errors, longest_errors);
+    if (!window) return call->refuse(window.error());
     state.view->ask([queue = call->queue->name,
-                     since = call->now - window](JobView& view) { return failed_since(view, queue, since); },
+                     since = call->now - *window](JobView& view) { return failed_since(view, queue, since); },
                     [call](const Result<FailedJobs>& failed) {
                         if (!failed) return call->refuse(failed.error());
                         ordered_json json{{"queue", call->queue->name}, {"groups", ordered_json::array()}};

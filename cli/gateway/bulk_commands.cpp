@@ -54,27 +54,17 @@ Result<void> read_patch(std::string& edit) {
     return {};
 }
 
-// Opens the gateway and the queue, and goes on.
-template <class Then>
-int with_queue(const Arguments& arguments, const Environment& environment, Then then) {
-    const auto gateway = open_gateway(arguments.gateway, environment);
-    if (!gateway) return complain(gateway.error());
-    const auto queue = which_queue(*gateway, arguments.queue);
-    if (!queue) return complain(queue.error());
-    return then(*gateway->api, *queue);
-}
-
 int start(Arguments& arguments, const Environment& environment) {
     if (const auto read = read_patch(arguments.order.edit); !read) return complain(read.error());
     const auto request = bulk_request(arguments.order, now());
     if (!request) return complain(request.error());
-    return with_queue(arguments, environment, [&](GatewayApi& api, const std::string& queue) {
+    return with_queue(arguments.gateway, arguments.queue, environment, [&](GatewayApi& api, const std::string& queue) {
         return run_bulk(api, queue, *request, arguments.wait, arguments.output, environment);
     });
 }
 
 int list(const Arguments& arguments, const Environment& environment) {
-    return with_queue(arguments, environment, [&](GatewayApi& api, const std::string& queue) {
+    return with_queue(arguments.gateway, arguments.queue, environment, [&](GatewayApi& api, const std::string& queue) {
         const auto answer = api.bulk_operations(queue);
         if (!answer) return complain(answer.error());
         if (arguments.output == "json") {
@@ -103,14 +93,14 @@ int tell(const Result<Json>& answer, const Arguments& arguments, const Environme
 }
 
 int show(const Arguments& arguments, const Environment& environment) {
-    return with_queue(arguments, environment, [&](GatewayApi& api, const std::string& queue) {
+    return with_queue(arguments.gateway, arguments.queue, environment, [&](GatewayApi& api, const std::string& queue) {
         if (arguments.wait) return follow_operation(api, queue, arguments.id, arguments.output, environment);
         return tell(api.bulk_operation(queue, arguments.id), arguments, environment);
     });
 }
 
 int abort(const Arguments& arguments, const Environment& environment) {
-    return with_queue(arguments, environment, [&](GatewayApi& api, const std::string& queue) {
+    return with_queue(arguments.gateway, arguments.queue, environment, [&](GatewayApi& api, const std::string& queue) {
         return tell(api.abort_bulk(queue, arguments.id), arguments, environment);
     });
 }

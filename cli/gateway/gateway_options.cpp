@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/gateway/context_file.h"
+#include "cli/queue_options.h"
 #include "cli/read_file.h"
 
 namespace drover::cli {
@@ -92,6 +93,15 @@ Result<std::string> which_queue(const Gateway& gateway, const std::string& name)
     std::string names;
     for (const Json& each : queues) names.append(names.empty() ? "" : ", ").append(text_of(each, "name"));
     return failure(Error::Code::invalid, "which queue? Give -q QUEUE; there are " + names);
+}
+
+int with_queue(const GatewayArguments& arguments, const std::string& queue, const Environment& environment,
+               const std::function<int(GatewayApi& api, const std::string& queue)>& then) {
+    const auto gateway = open_gateway(arguments, environment);
+    if (!gateway) return complain(gateway.error());
+    const auto found = which_queue(*gateway, queue);
+    if (!found) return complain(found.error());
+    return then(*gateway->api, *found);
 }
 
 Result<Way> way_of(const QueueArguments& kafka, const GatewayArguments& gateway) {

@@ -1,6 +1,7 @@
 // The options by which commands name a gateway, and the way there. Room: cli.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -33,6 +34,10 @@ Result<Gateway> open_gateway(const GatewayArguments& arguments, const Environmen
 
 // The queue of that name. Without one: the only queue that there is.
 Result<std::string> which_queue(const Gateway& gateway, const std::string& name);
+
+// Opens the gateway, finds the queue, and does `then` with both; what is wrong is complained of. The exit code.
+int with_queue(const GatewayArguments& arguments, const std::string& queue, const Environment& environment,
+               const std::function<int(GatewayApi& api, const std::string& queue)>& then);
 
 enum class Way { gateway, kafka };
 // Commands that can do both go to Kafka where -f, --kafka, --topic or -X are given, else through a gateway. Both kinds

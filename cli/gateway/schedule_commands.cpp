@@ -29,15 +29,6 @@ struct Arguments {
     SubmissionFields job;
 };
 
-template <class Then>
-int with_queue(const Arguments& arguments, const Environment& environment, Then then) {
-    const auto gateway = open_gateway(arguments.gateway, environment);
-    if (!gateway) return complain(gateway.error());
-    const auto queue = which_queue(*gateway, arguments.queue);
-    if (!queue) return complain(queue.error());
-    return then(*gateway->api, *queue);
-}
-
 int tell(const Json& schedule, const Arguments& arguments, const Environment& environment) {
     const View view = view_of_stdout(environment);
     if (arguments.output == "json")
@@ -48,7 +39,7 @@ int tell(const Json& schedule, const Arguments& arguments, const Environment& en
 }
 
 int list(Arguments& arguments, const Environment& environment) {
-    return with_queue(arguments, environment, [&](GatewayApi& api, const std::string& queue) {
+    return with_queue(arguments.gateway, arguments.queue, environment, [&](GatewayApi& api, const std::string& queue) {
         const auto answer = api.schedules(queue);
         if (!answer) return complain(answer.error());
         const Json& schedules = list_of(*answer, "schedules");
@@ -64,7 +55,7 @@ int list(Arguments& arguments, const Environment& environment) {
 }
 
 int show(Arguments& arguments, const Environment& environment) {
-    return with_queue(arguments, environment, [&](GatewayApi& api, const std::string& queue) {
+    return with_queue(arguments.gateway, arguments.queue, environment, [&](GatewayApi& api, const std::string& queue) {
         const auto answer = api.schedule(queue, arguments.name);
         return answer ? tell(*answer, arguments, environment) : complain(answer.error());
     });
@@ -96,13 +87,13 @@ int set(Arguments& arguments, const Environment& environment) {
     if (!arguments.time_zone.empty()) schedule["timeZone"] = arguments.time_zone;
     if (!arguments.missed_runs.empty()) schedule["missedRuns"] = arguments.missed_runs;
     if (arguments.catch_up_limit) schedule["catchUpLimit"] = *arguments.catch_up_limit;
-    return with_queue(arguments, environment, [&](GatewayApi& api, const std::string& queue) {
+    return with_queue(arguments.gateway, arguments.queue, environment, [&](GatewayApi& api, const std::string& queue) {
         return put(schedule, arguments, api, queue, environment);
     });
 }
 
 int set_paused(Arguments& arguments, const Environment& environment, bool paused) {
-    return with_queue(arguments, environment, [&](GatewayApi& api, const std::string& queue) {
+    return with_queue(arguments.gateway, arguments.queue, environment, [&](GatewayApi& api, const std::string& queue) {
         const auto known = api.schedule(queue, arguments.name);
         if (!known) return complain(known.error());
         Json schedule = Json::object();
@@ -115,7 +106,7 @@ int set_paused(Arguments& arguments, const Environment& environment, bool paused
 }
 
 int remove(Arguments& arguments, const Environment& environment) {
-    return with_queue(arguments, environment, [&](GatewayApi& api, const std::string& queue) {
+    return with_queue(arguments.gateway, arguments.queue, environment, [&](GatewayApi& api, const std::string& queue) {
         if (const auto removed = api.remove_schedule(queue, arguments.name); !removed) return complain(removed.error());
         std::cout << "schedule " << arguments.name << " of " << queue << " is gone\n";
         return 0;

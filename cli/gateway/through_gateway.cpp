@@ -15,15 +15,6 @@ namespace {
 
 constexpr std::size_t payload_shown = 4096;
 
-template <class Then>
-int with_queue(const ThroughGateway& way, Then then) {
-    const auto gateway = open_gateway(way.gateway, way.environment);
-    if (!gateway) return complain(gateway.error());
-    const auto queue = which_queue(*gateway, way.queue);
-    if (!queue) return complain(queue.error());
-    return then(*gateway->api, *queue);
-}
-
 std::vector<Line> payload_lines(const Result<RawAnswer>& payload) {
     std::vector<Line> lines{{{"  Payload", Style::dim}}};
     if (!payload) {
@@ -47,7 +38,7 @@ std::vector<Line> payload_lines(const Result<RawAnswer>& payload) {
 }  // namespace
 
 int pause_through_gateway(const ThroughGateway& way, bool paused, const std::string& reason) {
-    return with_queue(way, [&](GatewayApi& api, const std::string& queue) {
+    return with_queue(way.gateway, way.queue, way.environment, [&](GatewayApi& api, const std::string& queue) {
         const auto answer = api.pause(queue, paused, reason);
         if (!answer) return complain(answer.error());
         const std::string name = one_line(text_of(*answer, "queue"));
@@ -82,7 +73,7 @@ int cancel_through_gateway(const ThroughGateway& way, const std::vector<std::str
 }
 
 int list_dead_through_gateway(const ThroughGateway& way, const std::string& output) {
-    return with_queue(way, [&](GatewayApi& api, const std::string& queue) {
+    return with_queue(way.gateway, way.queue, way.environment, [&](GatewayApi& api, const std::string& queue) {
         const auto answer = api.errors(queue, "");
         if (!answer) return complain(answer.error());
         if (output == "json") {
@@ -143,7 +134,7 @@ int show_dead_through_gateway(const ThroughGateway& way, const std::string& id, 
 int redrive_through_gateway(const ThroughGateway& way, const BulkOrder& order, bool wait) {
     const auto request = bulk_request(order, now());
     if (!request) return complain(request.error());
-    return with_queue(way, [&](GatewayApi& api, const std::string& queue) {
+    return with_queue(way.gateway, way.queue, way.environment, [&](GatewayApi& api, const std::string& queue) {
         return run_bulk(api, queue, *request, wait, "text", way.environment);
     });
 }

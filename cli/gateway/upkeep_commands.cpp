@@ -75,11 +75,10 @@ void add_upkeep_commands(CLI::App& app, Chosen& chosen, const Environment& envir
         command->footer(footer);
         command->callback([&chosen, arguments, run, &environment] {
             chosen = [arguments, run, &environment] {
-                const auto gateway = open_gateway(arguments->gateway, environment);
-                if (!gateway) return complain(gateway.error());
-                const auto queue = which_queue(*gateway, arguments->queue);
-                if (!queue) return complain(queue.error());
-                return run(*arguments, *gateway->api, *queue, environment);
+                return with_queue(arguments->gateway, arguments->queue, environment,
+                                  [&](GatewayApi& api, const std::string& queue) {
+                                      return run(*arguments, api, queue, environment);
+                                  });
             };
         });
         return std::pair(command, arguments);

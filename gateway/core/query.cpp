@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <charconv>
 
+#include "src/jobqueue/retry_policy.h"
+#include "src/jobqueue/units.h"
+
 namespace drover::gateway {
 namespace {
+
+constexpr Duration shortest_window = std::chrono::minutes(1);
 
 std::optional<std::string> decoded(std::string_view text) {
     std::string out;
@@ -55,6 +60,14 @@ Result<std::int64_t> Query::number(std::string_view name, std::int64_t fallback,
     if (error == std::errc() && end == text.data() + text.size() && value >= least && value <= most) return value;
     return failure(Error::Code::invalid, std::string(name) + " must be a whole number from " + std::to_string(least) +
                                              " to " + std::to_string(most));
+}
+
+Result<Duration> Query::window(std::string_view name, Duration fallback, Duration most) const {
+    const auto found = values_.find(name);
+    if (found == values_.end()) return fallback;
+    const std::optional<Duration> parsed = jobqueue::parse_duration(found->second);
+    if (parsed && *parsed >= shortest_window && *parsed <= most) return *parsed;
+    return failure(Error::Code::invalid, std::string(name) + " must be from 1m to " + jobqueue::format_duration(most));
 }
 
 }  // namespace drover::gateway

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "src/base/result.h"
+#include "src/base/time.h"
 
 namespace drover::gateway {
 
@@ -21,6 +22,8 @@ public:
     // `fallback` where it is not there; `invalid` names it where it is no whole number from `least` to `most`.
     Result<std::int64_t> number(std::string_view name, std::int64_t fallback, std::int64_t least,
                                 std::int64_t most) const;
+    // The same of a duration such as 90s; from a minute to `most`, as stretches of the past are asked for.
+    Result<Duration> window(std::string_view name, Duration fallback, Duration most) const;
     const std::map<std::string, std::string, std::less<>>& all() const { return values_; }
 
 private:

@@ -16,6 +16,7 @@
 namespace drover::jobqueue {
 
 enum class Ordering { none, key, partition };
+std::string_view name_of(Ordering ordering);
 enum class Mode { push, pull };
 
 struct Rate {

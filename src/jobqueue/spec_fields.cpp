@@ -44,15 +44,6 @@ ordered_json rate_json(const Rate& rate) { return {{"max", rate.max}, {"per", fo
 
 std::string_view name_of(Mode mode) { return mode == Mode::push ? "push" : "pull"; }
 
-std::string_view name_of(Ordering ordering) {
-    switch (ordering) {
-        case Ordering::none: return "none";
-        case Ordering::key: return "key";
-        case Ordering::partition: return "partition";
-    }
-    return "none";
-}
-
 std::string_view name_of(Backoff backoff) {
     switch (backoff) {
         case Backoff::exponential: return "exponential";
@@ -63,6 +54,15 @@ std::string_view name_of(Backoff backoff) {
 }
 
 }  // namespace
+
+std::string_view name_of(Ordering ordering) {
+    switch (ordering) {
+        case Ordering::none: return "none";
+        case Ordering::key: return "key";
+        case Ordering::partition: return "partition";
+    }
+    return "none";
+}
 
 void read_delivery(FieldReader fields, DeliverySpec& out) {
     fields.read_choice("mode", out.mode, {{"push", Mode::push}, {"pull", Mode::pull}});

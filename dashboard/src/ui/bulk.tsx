@@ -3,12 +3,13 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { ApiError, ask, get, isMissing, jobPath, queuePath, send } from '../api/client';
 import { count, plural, pretty } from '../core/format';
 import { filterInWords } from '../core/filter';
-import { difference, inWords, parseJson, type PatchStep } from '../core/patch';
+import { difference, parseJson, type PatchStep } from '../core/patch';
 import type { Filter, Job, Operation } from '../core/types';
 import { usePolled } from '../live/polled';
 import { JobLink, StateBadge } from './bits';
 import { closeDialog, DialogTitle, openDialog, TypeName } from './dialog';
 import { OperationProgress } from './operation';
+import { PayloadField } from './payload_field';
 import { Loading, Problem } from './states';
 
 export type BulkAction = 'retry' | 'cancel' | 'delete';
@@ -235,32 +236,19 @@ function EditAll({
       ) : before && !before.ok ? (
         <p class="muted">The payload cannot be edited here. {before.problem}</p>
       ) : (
-        <>
-          <label class="field">
-            <span>
+        <PayloadField
+          label={
+            <>
               Payload of job <JobLink id={example} />: what you change in it is changed in each
-            </span>
-            <textarea
-              class="mono"
-              rows={8}
-              spellcheck={false}
-              value={shown}
-              onInput={(event) => setText(event.currentTarget.value)}
-            />
-          </label>
-          {!after.ok && (
-            <p class="bad" role="alert">
-              {after.problem}
-            </p>
-          )}
-          {steps && steps.length > 0 && (
-            <ul class="steps" aria-label="What is changed in each">
-              {steps.map((step) => (
-                <li key={step.path}>{inWords(step)}</li>
-              ))}
-            </ul>
-          )}
-        </>
+            </>
+          }
+          rows={8}
+          text={shown}
+          onText={setText}
+          problem={after.ok ? undefined : after.problem}
+          steps={steps}
+          stepsLabel="What is changed in each"
+        />
       )}
     </details>
   );

@@ -2,12 +2,13 @@
 import { useMemo, useState } from 'preact/hooks';
 import { ApiError, isMissing, jobPath, queuePath, send } from '../api/client';
 import { pretty } from '../core/format';
-import { difference, inWords, parseJson } from '../core/patch';
+import { difference, parseJson } from '../core/patch';
 import { jobHref } from '../core/route';
 import type { Job } from '../core/types';
 import { go } from '../live/router';
 import { may } from '../live/session';
 import { closeDialog, DialogTitle, openDialog } from './dialog';
+import { PayloadField } from './payload_field';
 import { say } from './toast';
 
 export interface Payload {
@@ -98,28 +99,15 @@ function Editor({
           </label>
         </div>
       )}
-      <label class="field">
-        <span>Payload</span>
-        <textarea
-          class="mono"
-          rows={12}
-          spellcheck={false}
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-      </label>
-      {!after.ok && (
-        <p class="bad" role="alert">
-          {after.problem}
-        </p>
-      )}
-      {steps && steps.length > 0 && (
-        <ul class="steps" aria-label="What is changed">
-          {steps.map((step) => (
-            <li key={step.path}>{inWords(step)}</li>
-          ))}
-        </ul>
-      )}
+      <PayloadField
+        label="Payload"
+        rows={12}
+        text={text}
+        onText={setText}
+        problem={after.ok ? undefined : after.problem}
+        steps={steps}
+        stepsLabel="What is changed"
+      />
       {how === 'retry' && (
         <label class="field">
           <span>

@@ -31,5 +31,20 @@ TEST(Query, a_number_has_bounds_and_nothing_around_it_C5) {
     }
 }
 
+TEST(Query, a_window_is_a_duration_from_a_minute_on_C4) {
+    using namespace std::chrono_literals;
+    const Query query = *Query::parse("a=1h30m&b=59s&c=25h&d=soon&e=-2m&f=24h");
+    EXPECT_EQ(query.window("a", 1h, 24h), Duration(90min));
+    EXPECT_EQ(query.window("f", 1h, 24h), Duration(24h));
+    EXPECT_EQ(query.window("absent", 1h, 24h), Duration(1h));
+    for (const char* name : {"b", "c", "d", "e"}) {
+        const auto window = query.window(name, 1h, 24h);
+        ASSERT_FALSE(window) << name;
+        EXPECT_EQ(window.error().message, std::string(name) + " must be from 1m to 24h");
+    }
+    EXPECT_EQ(query.window("c", 1h, 1h).error().message, "c must be from 1m to 1h");
+    EXPECT_EQ(query.window("b", 1h, 168h).error().message, "b must be from 1m to 168h");
+}
+
 }  // namespace
 }  // namespace drover::gateway

@@ -15,15 +15,6 @@ constexpr Duration ageing = 5s;                   // ReadyLanes's
 constexpr Duration longest_look_into_lanes = 3s;  // the engine's
 constexpr std::size_t ready_limit = 16;           // the engine's, of so small a concurrency
 
-std::string_view name_of(jobqueue::Ordering ordering) {
-    switch (ordering) {
-        case jobqueue::Ordering::none: return "none";
-        case jobqueue::Ordering::key: return "key";
-        case jobqueue::Ordering::partition: return "partition";
-    }
-    return "?";
-}
-
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const Scenario& s) {
