@@ -11,7 +11,7 @@ import { matches, may } from '../src/core/roles';
 import { href, jobHref, parseRoute, queueHref } from '../src/core/route';
 import { mergePage, visibleRows } from '../src/core/rows';
 import { EventParser } from '../src/core/sse';
-import { deadOf, headline, judge, troublesOf } from '../src/core/trouble';
+import { deadOf, headline, judge, judgeAgain, troublesOf } from '../src/core/trouble';
 import type { Job, Me, Queue } from '../src/core/types';
 
 const NOW = Date.parse('2026-03-01T12:00:00.000Z');
@@ -156,6 +156,18 @@ describe('D3 queues in trouble come first', () => {
     });
     expect(troublesOf(well, NOW)).toEqual([]);
   });
+  test('a queue about which nothing changed stays the same object', () => {
+    const before = judge([well, late], NOW);
+    const after = judgeAgain(before, [well, { ...late }], NOW);
+    expect(after.find((each) => each.queue === well)).toBe(before.find((each) => each.queue === well));
+    expect(after).not.toContain(before.find((each) => each.queue === late));
+    // Its figures are the same, and it has become late by now.
+    const later = judgeAgain(before, [well, late], NOW + 3_600_000);
+    expect(later.find((each) => each.queue === late)?.troubles).not.toEqual(
+      before.find((each) => each.queue === late)?.troubles,
+    );
+  });
+
   test('D3 the headline counts them', () => {
     expect(headline(judge([well, late, failing], NOW))).toEqual({
       severity: 'bad',

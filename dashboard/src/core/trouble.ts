@@ -125,6 +125,15 @@ export function judge(queues: readonly Queue[], now: number): Judged[] {
     );
 }
 
+/** As judge() does; what is judged as it was before stays the same object. */
+export function judgeAgain(before: readonly Judged[], queues: readonly Queue[], now: number): Judged[] {
+  const known = new Map(before.map((each) => [each.queue.name, each]));
+  return judge(queues, now).map((each) => {
+    const old = known.get(each.queue.name);
+    return old?.queue === each.queue && JSON.stringify(old.troubles) === JSON.stringify(each.troubles) ? old : each;
+  });
+}
+
 export function needsAttention(judged: Judged): boolean {
   return judged.troubles.some((each) => each.severity !== 'note');
 }

@@ -1,8 +1,8 @@
 // All queues, as the gateway streams them; where it cannot, asked every two seconds.
 
-import { computed, effect, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import { ApiError, get, isMissing, needsToken, readEvents, token } from '../api/client';
-import { judge, type Judged } from '../core/trouble';
+import { judgeAgain, type Judged } from '../core/trouble';
 import { applyChanges } from '../core/changes';
 import type { Changes, Queues } from '../core/types';
 import { now } from './clock';
@@ -22,23 +22,31 @@ const RETRY = [500, 1000, 2000, 5000];
 
 /** Lag of late by queue, for the small charts; the newest last. */
 export const recentLag = new Map<string, { at: number; lag: number }[]>();
-let sampledAt = 0;
+export const sampledAt = signal(0);
+
+/** In the order of the alphabet; the same object as long as the same queues are there. */
+export const names = signal<string[]>([]);
 
 function take(snapshot: Queues): void {
-  now.value = Date.now();
-  const sample = now.value - sampledAt >= SAMPLE;
-  if (sample) sampledAt = now.value;
+  const at = Date.now();
+  const sample = at - sampledAt.peek() >= SAMPLE;
   for (const queue of snapshot.queues) {
     if (!sample && recentLag.has(queue.name)) continue;
     const samples = recentLag.get(queue.name) ?? [];
-    samples.push({ at: now.value, lag: queue.lag ?? queue.counts.waiting ?? 0 });
+    samples.push({ at, lag: queue.lag ?? queue.counts.waiting ?? 0 });
     if (samples.length > MOST_SAMPLES) samples.shift();
     recentLag.set(queue.name, samples);
   }
-  judged.value = judge(snapshot.queues, now.value);
-  queues.value = snapshot;
-  link.value = 'live';
-  linkError.value = undefined;
+  const found = snapshot.queues.map((each) => each.name).sort();
+  batch(() => {
+    now.value = at;
+    if (sample) sampledAt.value = at;
+    if (found.join() !== names.peek().join()) names.value = found;
+    judged.value = judgeAgain(judged.peek(), snapshot.queues, at);
+    queues.value = snapshot;
+    link.value = 'live';
+    linkError.value = undefined;
+  });
 }
 
 export function queueOf(name: string): Judged | undefined {
@@ -104,7 +112,7 @@ export function followQueues(): void {
   effect(() => {
     void age.value;
     const snapshot = queues.peek();
-    if (snapshot) judged.value = judge(snapshot.queues, now.peek());
+    if (snapshot) judged.value = judgeAgain(judged.peek(), snapshot.queues, now.peek());
   });
   effect(() => {
     if (paused.value || hidden.value || needsToken.value) return undefined;

@@ -1,15 +1,15 @@
 // Which queues are in trouble and why, then how all of them do.
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
-import { count, duration, percent, rate, short, shortQueue, since } from '../core/format';
+import { useEffect, useMemo } from 'preact/hooks';
+import { count, percent, rate, short, shortQueue, since } from '../core/format';
 import { errorName } from '../core/groups';
 import { queueHref } from '../core/route';
 import { deadOf, headline, type Judged, type Trouble } from '../core/trouble';
 import { causes, followCauses } from '../live/causes';
-import { now } from '../live/clock';
-import { judged, link, linkError, queues, recentLag } from '../live/queues';
+import { judged, link, linkError, names, queues, recentLag, sampledAt } from '../live/queues';
 import { route, setQuery } from '../live/router';
 import { may } from '../live/session';
+import { Age } from '../ui/bits';
 import { Spark } from '../ui/chart';
 import { LagPanel } from '../ui/lag_panel';
 import { askResume } from '../ui/queue_actions';
@@ -128,28 +128,21 @@ function Mend({ trouble, queue }: { trouble: Trouble; queue: string }) {
 function ChartOfOne() {
   const chosen = route.value.query['queue'];
   const auto = useSignal('');
-  const known = judged.value.map((each) => each.queue.name);
+  const known = names.value;
   if (!known.includes(auto.peek())) {
     // The queue in the most trouble, else the one with most to do; kept, so that the chart does not jump about.
-    auto.value = known[0] ?? '';
+    auto.value = judged.peek()[0]?.queue.name ?? '';
   }
   const queue = chosen !== undefined && known.includes(chosen) ? chosen : auto.value;
   return (
     <section class="panel" aria-label="Lag">
       <header class="panel-title">
         <h2>Lag, last hour</h2>
-        <Choice names={useSame([...known].sort())} chosen={queue} />
+        <Choice names={known} chosen={queue} />
       </header>
       {queue && <LagPanel key={queue} queue={queue} />}
     </section>
   );
-}
-
-/** The same object as long as it has the same in it. */
-function useSame(names: string[]): string[] {
-  const kept = useRef(names);
-  if (kept.current.join('\n') !== names.join('\n')) kept.current = names;
-  return kept.current;
 }
 
 function Choice({ names, chosen }: { names: string[]; chosen: string }) {
@@ -252,16 +245,18 @@ function Table() {
               {by('dead', 'Dead')}
             </>
           }
-          render={(each) => <QueueRow judged={each} />}
+          render={renderQueue}
         />
       )}
     </section>
   );
 }
 
+const renderQueue = (judged: Judged) => <QueueRow judged={judged} />;
+
 function QueueRow({ judged: { queue, troubles } }: { judged: Judged }) {
   const worst = troubles.find((each) => each.severity !== 'note');
-  const waited = (queue.counts.waiting ?? 0) > 0 ? since(queue.oldestWaitingAt, now.value) : undefined;
+  const waits = (queue.counts.waiting ?? 0) > 0 && queue.oldestWaitingAt !== undefined;
   const scale = queue.scale;
   const failing = queue.rates?.failureRate ?? 0;
   const late = troubles.find((each) => each.kind === 'late');
@@ -279,10 +274,7 @@ function QueueRow({ judged: { queue, troubles } }: { judged: Judged }) {
         {short(queue.lag)}
       </Cell>
       <Cell kind="spark-cell">
-        <Spark
-          values={(recentLag.get(queue.name) ?? []).map((each) => each.lag)}
-          label={`Lag of ${queue.name} of late`}
-        />
+        <RecentLag queue={queue.name} />
       </Cell>
       <Cell kind="number" label="active">
         {short(queue.counts.active)}
@@ -295,7 +287,7 @@ function QueueRow({ judged: { queue, troubles } }: { judged: Judged }) {
         {percent(queue.rates?.failureRate)}
       </Cell>
       <Cell kind={`number ${late?.severity ?? ''}`} label="oldest">
-        {waited === undefined ? '–' : duration(Math.floor(waited))}
+        {waits ? <Age since={queue.oldestWaitingAt} /> : '–'}
       </Cell>
       <Cell kind="number" label="workers">
         {scale ? (
@@ -315,4 +307,9 @@ function QueueRow({ judged: { queue, troubles } }: { judged: Judged }) {
       </Cell>
     </>
   );
+}
+
+function RecentLag({ queue }: { queue: string }) {
+  void sampledAt.value;
+  return <Spark values={(recentLag.get(queue) ?? []).map((each) => each.lag)} label={`Lag of ${queue} of late`} />;
 }

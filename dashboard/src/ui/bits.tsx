@@ -1,6 +1,8 @@
 // Small things that several pages show.
+import { computed, type ReadonlySignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { ago, clock, shortId } from '../core/format';
+import { useMemo } from 'preact/hooks';
+import { ago, clock, duration, shortId, since } from '../core/format';
 import { jobHref } from '../core/route';
 import type { JobState, Progress } from '../core/types';
 import { now } from '../live/clock';
@@ -9,15 +11,29 @@ export function StateBadge({ state }: { state: JobState | string }) {
   return <span class={`badge state-${state}`}>{state}</span>;
 }
 
+/** A text that goes by the time now. Where it stays the same, nothing is rendered anew. */
+function useTimed(text: (now: number) => string, at: string | undefined): ReadonlySignal<string> {
+  return useMemo(() => computed(() => text(now.value)), [at]);
+}
+
 /** "3 min ago", with the exact time to point at. */
 export function Ago({ at }: { at: string | undefined }) {
+  const text = useTimed((time) => (at === undefined ? '' : ago(at, time)), at);
   if (at === undefined) return <span class="muted">–</span>;
   return (
     <time dateTime={at} title={`${clock(at, 0)} (${at})`}>
-      {ago(at, now.value)}
+      {text}
     </time>
   );
 }
+
+/** How long something has gone on: "3 min". */
+export function Age({ since: at }: { since: string | undefined }) {
+  const text = useTimed((time) => duration(whole(since(at, time))), at);
+  return <>{text}</>;
+}
+
+const whole = (seconds: number | undefined) => (seconds === undefined ? undefined : Math.floor(seconds));
 
 export function Clock({ at }: { at: string | undefined }) {
   if (at === undefined) return <span class="muted">–</span>;

@@ -255,12 +255,10 @@ function tooltip(lines: Ref<Line[]>, marks: Ref<readonly Decision[]>): uPlot.Plu
 export function Spark({ values, label }: { values: readonly number[]; label: string }) {
   if (values.length < 2) return <span class="spark" aria-hidden="true" />;
   const most = Math.max(...values, 1);
-  const step = 84 / (values.length - 1);
-  const points = values
-    .map((value, i) => `${(i * step).toFixed(1)},${(20 - (value / most) * 18).toFixed(1)}`)
-    .join(' ');
+  const step = 840 / (values.length - 1);
+  const points = values.map((value, i) => `${Math.round(i * step)},${Math.round(200 - (value / most) * 180)}`).join(' ');
   return (
-    <svg class="spark" viewBox="0 0 84 22" role="img" aria-label={label} preserveAspectRatio="none">
+    <svg class="spark" viewBox="0 0 840 220" role="img" aria-label={label} preserveAspectRatio="none">
       <polyline points={points} />
     </svg>
   );

@@ -1,18 +1,17 @@
 // The jobs of a queue: found, selected, acted upon. Ten thousand are as smooth as ten.
 import { useSignal, useSignalEffect } from '@preact/signals';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { filterInWords, filterOf, narrowed } from '../core/filter';
-import { count, duration, plural, shortId, since } from '../core/format';
+import { count, duration, plural, shortId } from '../core/format';
 import { errorName } from '../core/groups';
 import { jobHref } from '../core/route';
 import { ENDED, STATES, type Filter, type Job, type Queue } from '../core/types';
-import { now } from '../live/clock';
 import { JobFeed } from '../live/job_feed';
 import { paused } from '../live/paused';
 import { route, setQuery } from '../live/router';
 import { may } from '../live/session';
 import { isNarrow } from '../live/theme';
-import { Ago, ProgressBar, StateBadge } from './bits';
+import { Age, Ago, ProgressBar, StateBadge } from './bits';
 import { askBulk, type BulkAction } from './bulk';
 import { Cell, Head, Rows } from './rows';
 import { Empty, Loading, Problem } from './states';
@@ -43,12 +42,20 @@ export function JobList({ queue }: { queue: Queue }) {
   });
 
   const rows = feed.rows.value;
-  const toggle = (id: string) => {
-    const next = new Set(selected);
-    if (!next.delete(id)) next.add(id);
-    setSelected(next);
-  };
   const acts = may('operate', queue.name);
+  const toggle = useCallback(
+    (id: string) =>
+      setSelected((before) => {
+        const next = new Set(before);
+        if (!next.delete(id)) next.add(id);
+        return next;
+      }),
+    [],
+  );
+  const render = useCallback(
+    (job: Job, isSelected: boolean) => <JobRow job={job} selected={isSelected} toggle={acts ? toggle : undefined} />,
+    [acts],
+  );
   return (
     <section class="panel" aria-label={`Jobs of ${queue.name}`}>
       <Filters queue={queue} />
@@ -75,7 +82,7 @@ export function JobList({ queue }: { queue: Queue }) {
           height={40}
           narrowHeight={74}
           keyOf={(job) => job.id}
-          classOf={(job) => (selected.has(job.id) ? 'selected' : '')}
+          isSelected={(job) => selected.has(job.id)}
           onVisible={(slice) => {
             visible.current = slice;
             if (slice.end + 60 >= rows.length) void feed.more();
@@ -103,7 +110,7 @@ export function JobList({ queue }: { queue: Queue }) {
               <Head kind="number">Took</Head>
             </>
           }
-          render={(job) => <JobRow job={job} selected={selected.has(job.id)} toggle={acts ? toggle : undefined} />}
+          render={render}
         />
       )}
       {rows.length > 0 && (
@@ -314,7 +321,6 @@ function JobRow({
   selected: boolean;
   toggle: ((id: string) => void) | undefined;
 }) {
-  const running = job.state === 'active' ? since(job.startedAt ?? job.since, now.value) : undefined;
   return (
     <>
       {toggle && (
@@ -347,11 +353,13 @@ function JobRow({
         <Ago at={job.submittedAt} />
       </Cell>
       <Cell kind="number" label="took">
-        {running !== undefined
-          ? duration(Math.floor(running))
-          : ENDED.has(job.state) || job.state === 'retrying'
-            ? duration(job.busy)
-            : '–'}
+        {job.state === 'active' ? (
+          <Age since={job.startedAt ?? job.since} />
+        ) : ENDED.has(job.state) || job.state === 'retrying' ? (
+          duration(job.busy)
+        ) : (
+          '–'
+        )}
       </Cell>
     </>
   );

@@ -1,5 +1,5 @@
 // A list of any length in the page's own scroll: only the rows on the screen exist.
-import type { ComponentChildren } from 'preact';
+import { Component, type ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { visibleRows, type Slice } from '../core/rows';
 import { isNarrow } from '../live/theme';
@@ -11,9 +11,9 @@ interface RowsProps<T> {
   narrowHeight: number;
   head: ComponentChildren;
   columns: string; // a class that sets the grid's columns
-  render: (row: T, index: number) => ComponentChildren;
+  render: (row: T, selected: boolean) => ComponentChildren; // another function renders all rows anew
   keyOf: (row: T) => string;
-  classOf?: (row: T) => string;
+  isSelected?: (row: T) => boolean;
   onVisible?: (slice: Slice) => void;
 }
 
@@ -52,19 +52,48 @@ export function Rows<T>(props: RowsProps<T>) {
       </div>
       <div ref={body} class="rows-body" role="rowgroup" style={{ height: `${rows.length * height}px` }}>
         {rows.slice(first, end).map((row, i) => (
-          <div
+          <Line
             key={keyOf(row)}
-            role="row"
-            aria-rowindex={first + i + 2}
-            class={`row ${props.columns} ${props.classOf?.(row) ?? ''}`}
-            style={{ top: `${(first + i) * height}px`, height: `${height}px` }}
-          >
-            {props.render(row, first + i)}
-          </div>
+            row={row}
+            place={first + i}
+            height={height}
+            columns={props.columns}
+            selected={props.isSelected?.(row) ?? false}
+            render={props.render}
+          />
         ))}
       </div>
     </div>
   );
+}
+
+interface LineProps<T> {
+  row: T;
+  place: number;
+  height: number;
+  columns: string;
+  selected: boolean;
+  render: (row: T, selected: boolean) => ComponentChildren;
+}
+
+// Of a list that changes all the time, most rows do not: they stay as they are.
+class Line<T> extends Component<LineProps<T>> {
+  override shouldComponentUpdate(next: LineProps<T>): boolean {
+    const now = this.props;
+    return (Object.keys(next) as (keyof LineProps<T>)[]).some((name) => next[name] !== now[name]);
+  }
+  override render({ row, place, height, columns, selected, render }: LineProps<T>) {
+    return (
+      <div
+        role="row"
+        aria-rowindex={place + 2}
+        class={`row ${columns} ${selected ? 'selected' : ''}`}
+        style={{ top: `${place * height}px`, height: `${height}px` }}
+      >
+        {render(row, selected)}
+      </div>
+    );
+  }
 }
 
 export function Cell({ children, kind = '', label }: { children?: ComponentChildren; kind?: string; label?: string }) {
