@@ -2,8 +2,10 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <cstdio>
 #include <optional>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -148,9 +150,21 @@ private:
         identity_ = identity_of(path_);
         const auto millis = std::chrono::ceil<std::chrono::milliseconds>(patience_);
         sqlite3_busy_timeout(connection_.get(), static_cast<int>(millis.count()));
+        if (const int log = begin_log(); log != SQLITE_OK) return failed(log);
         return define(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-32768;"
+            "PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-32768;"
             "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;");
+    }
+
+    // Of two connections that begin a file's log, SQLite refuses one at once, whatever the patience: each reads the file
+    // while it asks for the right to write, and both would wait for ever.
+    int begin_log() {
+        const auto end = std::chrono::steady_clock::now() + patience_;
+        for (;;) {
+            const int code = sqlite3_exec(connection_.get(), "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
+            if ((code & 0xFF) != SQLITE_BUSY || std::chrono::steady_clock::now() >= end) return code;
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
     }
 
     void disconnect() {
