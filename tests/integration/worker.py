@@ -148,7 +148,9 @@ async def serve_connection(reader, writer, received, answered):
 
 def reset(writer):
     """Ends the connection with an RST, as the kernel does for a process that died with input unread."""
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection = writer.get_extra_info("socket")
+    if connection.fileno() != -1:  # the other side may have ended it already
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
