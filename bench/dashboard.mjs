@@ -1,5 +1,6 @@
-// dashboard.mjs JSON   {"gateway", "list", "seconds"}: how many tasks of more than 50 ms the page has in a minute, while an
-// overview and a long list are updated, and scrolled. Prints JSON.
+// dashboard.mjs JSON   {"gateway", "list", "jobs", "seconds"}: how many tasks of more than 50 ms the page has in a minute, while
+// an overview and a long list are updated, and scrolled, and how many an empty page has meanwhile, which is what the machine
+// adds. Prints JSON.
 import { Browser, until } from '../tests/browser/browser.mjs';
 
 const { gateway, list, jobs, seconds } = JSON.parse(process.argv[2]);
@@ -22,21 +23,24 @@ async function measure(act) {
 }
 
 const pause = (ms) => page.waitForTimeout(ms);
+const scrolledBy = (pixels) => async () => {
+  await page.mouse.wheel(0, Math.random() < 0.5 ? pixels : -pixels);
+  await pause(100);
+};
+const figures = {};
+const told = () => console.error(JSON.stringify(figures));
+await page.goto('data:text/html,<title>empty</title><body style="height:400000px">');
+figures.empty = await measure(() => pause(500));
+figures.emptyScrolled = await measure(scrolledBy(2500));
 await browser.goto();
 await page.getByRole('table', { name: 'Queues' }).waitFor();
 await pause(5000); // the program is compiled by then
-const figures = {
-  queues: await page
-    .getByText(/^\d+ queues/)
-    .first()
-    .textContent(),
-};
-const told = () => console.error(JSON.stringify(figures));
+figures.queues = await page
+  .getByText(/^\d+ queues/)
+  .first()
+  .textContent();
 figures.overview = await measure(() => pause(500));
-figures.overviewScrolled = await measure(async () => {
-  await page.mouse.wheel(0, Math.random() < 0.5 ? 900 : -900);
-  await pause(100);
-});
+figures.overviewScrolled = await measure(scrolledBy(900));
 await browser.goto(list);
 await page.locator('.rows-body [role=row]').first().waitFor();
 await until(
@@ -52,9 +56,6 @@ await until(
 );
 told();
 figures.list = await measure(() => pause(500));
-figures.listScrolled = await measure(async () => {
-  await page.mouse.wheel(0, Math.random() < 0.5 ? 2500 : -2500);
-  await pause(100);
-});
+figures.listScrolled = await measure(scrolledBy(2500));
 console.log(JSON.stringify(figures, null, 2));
 await browser.close();
