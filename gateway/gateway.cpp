@@ -1,6 +1,7 @@
 #include "gateway/gateway.h"
 
 #include <filesystem>
+#include <set>
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -8,6 +9,7 @@
 #include "gateway/followed_file.h"
 #include "gateway/gateway_log.h"
 #include "gateway/queue_counts.h"
+#include "gateway/queue_file.h"
 #include "gateway/routes.h"
 #include "gateway/state.h"
 #include "gateway/topic_maker.h"
@@ -105,7 +107,10 @@ public:
             log::warn("whoever reaches this port may do everything: there are no tokens", {});
         }
         follow_files();
-        topics_.emplace(state_.settings.kafka, state_.io.get_executor(), [this] { read_topics(); });
+        topics_.emplace(state_.settings.kafka, state_.io.get_executor(), [this](const Result<void>& tried) {
+            if (tried) return read_topics();
+            remember_queues();
+        });
         monitor_.emplace(state_.settings.kafka, state_.io.get_executor(),
                          [this](QueueMonitor::Looks looks) { looked(std::move(looks)); });
         return {};
@@ -290,7 +295,8 @@ private:
             if (may_somewhere(call.who, role)) return {};
             return failure(Error::Code::unauthorized, "this token may not " + std::string(role_name(role)));
         }
-        if (!state_.knows_queues) {
+        // Jobs are taken for queues that were there before Kafka was away; all else waits for what Kafka says.
+        if (role == Role::submit ? !state_.knows_queues : !state_.has_read_log) {
             return failure(Error::Code::unavailable, "which queues there are has not been read yet", true);
         }
         call.queue = state_.queues.find(name->second);
@@ -314,6 +320,30 @@ private:
         ViewFeeder::Listener& listener = *this;
         feeder_.emplace(FeederOptions{.kafka = state_.settings.kafka, .view = {.where = database_of(state_.settings)}},
                         state_.io.get_executor(), listener);
+    }
+
+    std::filesystem::path queue_file() const { return state_.settings.data / "queues.json"; }
+
+    // Kafka was asked in vain.
+    void remember_queues() {
+        if (state_.knows_queues) return;
+        Result<QueueRecords> records = read_queue_file(queue_file());
+        if (!records)
+            return log::warn("queues are known only once Kafka is there", {{"error", records.error().message}});
+        queue_records_ = std::move(*records);
+        for (const auto& [key, value] : queue_records_) {
+            remembered_.insert(key);
+            if (state_.queues.apply(key, value)) state_.knows_queues = true;
+        }
+    }
+
+    // What is in the file, and was deleted while this gateway did not run.
+    void forget_queues() {
+        for (const std::string& key : remembered_) {
+            if (state_.queues.apply(key, std::nullopt)) queues_changed_ = true;
+            queue_records_.erase(key);
+        }
+        remembered_.clear();
     }
 
     void log_record(std::string_view key, std::optional<std::string_view> value, Time at) override {
@@ -344,6 +374,12 @@ private:
         if (const Result<void> applied = state_.queues.apply(key, value); !applied) {
             log::warn("a queue's record cannot be understood", {{"key", key}, {"error", applied.error().message}});
         }
+        remembered_.erase(std::string(key));
+        if (value) {
+            queue_records_.insert_or_assign(std::string(key), std::string(*value));
+        } else {
+            queue_records_.erase(std::string(key));
+        }
     }
 
     void hear_audit(std::string_view key, std::optional<std::string_view> value) {
@@ -354,7 +390,9 @@ private:
     }
 
     void log_read(bool caught_up) override {
-        if (caught_up && !std::exchange(state_.knows_queues, true)) {
+        if (caught_up && !std::exchange(state_.has_read_log, true)) {
+            forget_queues();
+            state_.knows_queues = true;
             log::info("queues are known", {{"queues", state_.queues.all().size()}});
         }
         for (const std::string& id : state_.audit.take_expired(state_.now())) {
@@ -369,6 +407,10 @@ private:
         for (const auto& [name, queue] : state_.queues.all()) queues.push_back(queue);
         monitor_->watch(std::move(queues));
         feeder_->retain(retention_of(state_.queues));
+        if (!state_.has_read_log) return;
+        if (const Result<void> written = write_queue_file(queue_file(), queue_records_); !written) {
+            log::warn("a start without Kafka would not know the queues", {{"error", written.error().message}});
+        }
     }
 
     void drop_record(std::string key) {
@@ -483,7 +525,9 @@ private:
     std::optional<WebhookDispatcher> dispatcher_;
     AlertBook alerts_;
     AlertLimits alert_limits_;
-    bool queues_changed_ = false;  // since they were told to monitor and feeder
+    QueueRecords queue_records_;
+    std::set<std::string> remembered_;  // keys that the file has, and that drover.gateway has not told yet
+    bool queues_changed_ = false;       // since they were told to monitor and feeder
 };
 
 }  // namespace

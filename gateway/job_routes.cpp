@@ -8,9 +8,9 @@
 #include "gateway/core/job_json.h"
 #include "gateway/deeds.h"
 #include "gateway/job_lookup.h"
+#include "gateway/payload_search.h"
 #include "gateway/routes.h"
 #include "src/base/base64.h"
-#include "src/jobqueue/job.h"
 #include "src/jobqueue/retry_policy.h"
 #include "src/jobqueue/units.h"
 
@@ -234,14 +234,6 @@ std::string header_of(const StoredRecord& record, std::string_view name, std::st
 Error no_payload(const Job& job) {
     return {.code = Error::Code::not_found,
             .message = "nobody has told where the record of job " + job.key.id + " stands"};
-}
-
-// A job that is delayed, or that was lately, may not stand where it was said to: others may.
-bool is_record_of(const Job& job, const StoredRecord& record) {
-    std::vector<FieldView> fields;
-    for (const Field& each : record.headers) fields.push_back({each.name, each.value});
-    const jobqueue::Origin place{.topic = job.topic, .partition = job.partition, .offset = job.offset};
-    return jobqueue::job_id(jobqueue::readable_job_headers(fields), fields, place) == job.key.id;
 }
 
 // The job's record stands where its run began, until its queue's finished part is deleted.

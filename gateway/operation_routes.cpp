@@ -10,7 +10,7 @@ namespace {
 
 telemetry::Health health_of(const GatewayState& state) {
     telemetry::Health health;
-    health.set("queues", state.knows_queues, state.knows_queues ? "" : "drover.gateway has not been read yet");
+    health.set("queues", state.has_read_log, state.has_read_log ? "" : "drover.gateway has not been read yet");
     health.set("view", state.feeder.trouble.empty(), state.feeder.trouble);
     health.set("scheduler", state.scheduler_status.trouble.empty(), state.scheduler_status.trouble);
     const JobSubmitter::Health submits = state.submitter->health();
@@ -41,7 +41,7 @@ void add_operation_routes(Routes& routes, GatewayState& state) {
                                    }});
     routes.add("GET", "/readyz",
                {Role::view, [&state](const SharedCall& call) {
-                    // Jobs are taken while the view is away: only what the routes cannot do without counts.
+                    // Jobs are taken while the view is away, and Kafka: only what submits cannot do without counts.
                     call->reply(http::json_response(state.knows_queues ? 200 : 503, health_of(state).json()));
                 }});
     routes.add("GET", "/metrics",

@@ -5,6 +5,7 @@
 
 #include "gateway/core/job_json.h"
 #include "gateway/deeds.h"
+#include "gateway/payload_search.h"
 #include "gateway/queue_json.h"
 #include "gateway/routes.h"
 #include "src/jobqueue/units.h"
@@ -92,6 +93,13 @@ Result<JobFilter> filter_of(const Query& query, const std::string& queue) {
     return filter;
 }
 
+void answer_page(const SharedCall& call, const std::vector<Job>& jobs, const std::string& cursor) {
+    ordered_json json{{"jobs", ordered_json::array()}};
+    for (const Job& job : jobs) json["jobs"].push_back(job_json(job));
+    if (!cursor.empty()) json["cursor"] = cursor;
+    call->answer(200, json);
+}
+
 void list_jobs(GatewayState& state, const SharedCall& call) {
     const Result<JobFilter> filter = filter_of(call->query, call->queue->name);
     if (!filter) return call->refuse(filter.error());
@@ -99,12 +107,15 @@ void list_jobs(GatewayState& state, const SharedCall& call) {
     if (!limit) return call->refuse(limit.error());
     state.view->ask([filter = *filter, cursor = std::string(call->query.get("cursor")),
                      limit = static_cast<int>(*limit)](JobView& view) { return view.list(filter, cursor, limit); },
-                    [call](const Result<JobPage>& page) {
+                    [&state, call](const Result<JobPage>& page) {
                         if (!page) return call->refuse(page.error());
-                        ordered_json json{{"jobs", ordered_json::array()}};
-                        for (const Job& job : page->jobs) json["jobs"].push_back(job_json(job));
-                        if (!page->cursor.empty()) json["cursor"] = page->cursor;
-                        call->answer(200, json);
+                        const std::string payload(call->query.get("payload"));
+                        if (payload.empty()) return answer_page(call, page->jobs, page->cursor);
+                        search_payloads(*state.records, page->jobs, payload,
+                                        [call, cursor = page->cursor](const Result<std::vector<Job>>& jobs) {
+                                            if (!jobs) return call->refuse(jobs.error());
+                                            answer_page(call, *jobs, cursor);
+                                        });
                     });
 }
 

@@ -2,10 +2,12 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <span>
 #include <thread>
 
 #include <boost/asio/post.hpp>
@@ -20,6 +22,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto patience = 5s;
 constexpr std::size_t most_waiting = 256;
+constexpr std::size_t most_at_once = 100;
+constexpr std::int64_t worth_reading_through = 5000;  // records; a seek costs a fetch, and its wait
 
 Error gone() { return {.code = Error::Code::not_found, .message = "Kafka does not have the job's record any more"}; }
 
@@ -42,28 +46,30 @@ public:
           owner_(std::move(owner)),
           thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-    void read(kafka::TopicPartition partition, std::int64_t offset, Done done) {
+    struct Question {  // see read_all()
+        kafka::TopicPartition partition;
+        std::vector<std::int64_t> offsets;
+        Each each;
+        ReadAll read_all;
+    };
+
+    void ask(Question question) {
         {
             const std::lock_guard lock(mutex_);
             if (questions_.size() < most_waiting) {
-                questions_.push_back({std::move(partition), offset, std::move(done)});
+                questions_.push_back(std::move(question));
                 wake_.notify_one();
                 return;
             }
         }
-        answer(std::move(done), failure(Error::Code::unavailable, "too many payloads are asked for", true));
+        answer(question, failure(Error::Code::unavailable, "too many payloads are asked for", true));
     }
 
 private:
-    struct Question {
-        kafka::TopicPartition partition;
-        std::int64_t offset = 0;
-        Done done;
-    };
-
-    void answer(Done done, Result<StoredRecord> found) {
-        boost::asio::post(owner_, [done = std::move(done), found = std::move(found), alive = std::weak_ptr(alive_)] {
-            if (alive.lock()) done(found);
+    void answer(Question& question, Result<void> result) {
+        boost::asio::post(owner_, [read_all = std::move(question.read_all), result = std::move(result),
+                                   alive = std::weak_ptr(alive_)] {
+            if (alive.lock()) read_all(result);
         });
     }
 
@@ -76,14 +82,13 @@ private:
                 question = std::move(questions_.front());
                 questions_.pop_front();
             }
-            Result<StoredRecord> found = find(question, stop);
-            if (!found && found.error().code != Error::Code::not_found)
-                fetcher_.reset();  // its successor may do better
-            answer(std::move(question.done), std::move(found));
+            Result<void> read = look_up(question, stop);
+            if (!read) fetcher_.reset();  // its successor may do better
+            answer(question, std::move(read));
         }
     }
 
-    Result<StoredRecord> find(const Question& question, const std::stop_token& stop) {
+    Result<void> look_up(const Question& question, const std::stop_token& stop) {
         if (!fetcher_) {
             auto fetcher = kafka::Fetcher::create(
                 settings_, {.queued_bytes = 1024 * 1024, .expected_partitions = 1, .group = "drover.gateway"}, wakeup_);
@@ -91,32 +96,51 @@ private:
             fetcher_ = std::move(*fetcher);
         }
         const kafka::Fetcher::Id id = ++last_id_;
-        if (Result<void> started = fetcher_->start(id, question.partition, question.offset); !started) {
-            return tl::unexpected(started.error());
-        }
-        Result<StoredRecord> found = wait_for(id, question.offset, stop);
+        if (auto started = fetcher_->start(id, question.partition, question.offsets.front()); !started) return started;
+        Result<void> read = read_on(id, question, stop);
         fetcher_->stop(id);
-        return found;
+        return read;
     }
 
-    Result<StoredRecord> wait_for(kafka::Fetcher::Id id, std::int64_t offset, const std::stop_token& stop) {
+    Result<void> read_on(kafka::Fetcher::Id id, const Question& question, const std::stop_token& stop) {
+        std::span<const std::int64_t> wanted = question.offsets;
+        bool from_beginning = false;
         std::string trouble;
-        for (const auto end = Clock::now() + patience; Clock::now() < end && !stop.stop_requested();) {
+        for (auto end = Clock::now() + patience; Clock::now() < end && !stop.stop_requested();) {
             wakeup_.clear();
             for (const kafka::ClientError& each : fetcher_->serve()) trouble = each.error.message;
             std::vector<kafka::Fetcher::Fetched> fetched;
-            fetcher_->take(id, 1, fetched);
+            fetcher_->take(id, most_at_once, fetched);
             for (const kafka::Fetcher::Fetched& each : fetched) {
                 if (const auto* record = std::get_if<kafka::Record>(&each)) {
-                    if (record->offset() == offset) return copy_of(*record);
-                    return tl::unexpected(gone());
+                    const std::int64_t offset = record->offset();
+                    if (std::exchange(from_beginning, false) && offset < wanted.front()) return {};  // past the end
+                    wanted = wanted.subspan(static_cast<std::size_t>(std::ranges::lower_bound(wanted, offset) -
+                                                                     wanted.begin()));  // the ones before are gone
+                    if (!wanted.empty() && wanted.front() == offset) {
+                        question.each(offset, copy_of(*record));
+                        wanted = wanted.subspan(1);
+                    }
+                    if (wanted.empty()) return {};
+                    end = Clock::now() + patience;
+                    if (wanted.front() - offset <= worth_reading_through) continue;
+                    if (auto sought = fetcher_->seek(id, wanted.front()); !sought) return sought;
+                    break;  // what else was taken lies before it
                 }
                 if (const auto* failed = std::get_if<kafka::Fetcher::Failed>(&each)) {
-                    if (failed->error.code == Error::Code::not_found) return tl::unexpected(gone());
+                    if (failed->error.code == Error::Code::not_found) return {};
                     trouble = failed->error.message;
                     continue;
                 }
-                return tl::unexpected(gone());  // it is past the end, or before the beginning
+                // The first ones are gone, or it is past the end: what stands at the beginning tells.
+                if (std::holds_alternative<kafka::Fetcher::OffsetOutOfRange>(each) && !from_beginning) {
+                    from_beginning = true;
+                    fetcher_->stop(id);
+                    if (auto again = fetcher_->start(id, question.partition, kafka::Fetcher::earliest); !again)
+                        return again;
+                    break;
+                }
+                return {};  // it has reached the end
             }
             if (!fetched.empty()) continue;
             pollfd readable{.fd = wakeup_.fd(), .events = POLLIN, .revents = 0};
@@ -144,7 +168,19 @@ RecordReader::RecordReader(kafka::Settings settings, boost::asio::any_io_executo
 RecordReader::~RecordReader() = default;
 
 void RecordReader::read(kafka::TopicPartition partition, std::int64_t offset, Done done) {
-    worker_->read(std::move(partition), offset, std::move(done));
+    const auto found = std::make_shared<std::optional<StoredRecord>>();
+    read_all(
+        std::move(partition), {offset}, [found](std::int64_t, StoredRecord record) { *found = std::move(record); },
+        [found, done = std::move(done)](const Result<void>& read) {
+            if (!read) return done(tl::unexpected(read.error()));
+            if (!*found) return done(tl::unexpected(gone()));
+            done(std::move(**found));
+        });
+}
+
+void RecordReader::read_all(kafka::TopicPartition partition, std::vector<std::int64_t> offsets, Each each,
+                            ReadAll read_all) {
+    worker_->ask({std::move(partition), std::move(offsets), std::move(each), std::move(read_all)});
 }
 
 }  // namespace drover::gateway

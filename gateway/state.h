@@ -62,7 +62,8 @@ struct GatewayState {
     std::shared_ptr<const Access> access;
 
     QueueDirectory queues;
-    bool knows_queues = false;  // drover.gateway has been read
+    bool knows_queues = false;  // from drover.gateway, or, while Kafka is away, as they were when it was read last
+    bool has_read_log = false;  // drover.gateway, to its end
     std::map<std::string, QueueLook> looks;
     std::map<std::string, LagHistory> lags;
     WorkersBook workers;

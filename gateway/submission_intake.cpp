@@ -115,6 +115,9 @@ Result<JobOrder> take_in(GatewayState& state, const KnownQueue& queue, std::stri
     if (!job) return tl::unexpected(job.error());
     if (const Result<void> fits = check_submission(*job, queue.queue, now); !fits) return tl::unexpected(fits.error());
     if (const Result<void> fits = check_schema(queue, *job); !fits) return tl::unexpected(fits.error());
+    if (!job->unique_key.empty() && !state.has_read_log) {
+        return failure(Error::Code::unavailable, "which unique keys are in use has not been read from Kafka yet", true);
+    }
     job->id = idempotency_key.empty()
                   ? state.new_id()
                   : jobqueue::named_job_id("idempotency/" + queue.name + "/" + std::string(idempotency_key));

@@ -16,21 +16,20 @@ constexpr auto pause = 500ms;
 
 }  // namespace
 
-TopicMaker::TopicMaker(kafka::Settings settings, boost::asio::any_io_executor owner, std::function<void()> ready)
+TopicMaker::TopicMaker(kafka::Settings settings, boost::asio::any_io_executor owner, Tried tried)
     : settings_(std::move(settings)),
       owner_(std::move(owner)),
-      ready_(std::make_shared<std::function<void()>>(std::move(ready))),
+      tried_(std::make_shared<Tried>(std::move(tried))),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void TopicMaker::run(const std::stop_token& stop) {
     std::string said;
     while (!stop.stop_requested()) {
         const Result<void> made = make();
-        if (made) {
-            return boost::asio::post(owner_, [weak = std::weak_ptr(ready_)] {
-                if (const auto ready = weak.lock()) (*ready)();
-            });
-        }
+        boost::asio::post(owner_, [weak = std::weak_ptr(tried_), made] {
+            if (const auto tried = weak.lock()) (*tried)(made);
+        });
+        if (made) return;
         if (said != made.error().message) log::warn("waiting for Kafka", {{"error", made.error().message}});
         said = made.error().message;
         std::unique_lock lock(mutex_);

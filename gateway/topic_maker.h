@@ -19,8 +19,9 @@ namespace drover::gateway {
 
 class TopicMaker {
 public:
-    // `ready` is called once, on `owner`, and not after the destructor.
-    TopicMaker(kafka::Settings settings, boost::asio::any_io_executor owner, std::function<void()> ready);
+    // Called after each try, on `owner`, and not after the destructor; no more once it was done.
+    using Tried = std::function<void(const Result<void>&)>;
+    TopicMaker(kafka::Settings settings, boost::asio::any_io_executor owner, Tried tried);
 
 private:
     void run(const std::stop_token& stop);
@@ -28,7 +29,7 @@ private:
 
     const kafka::Settings settings_;
     const boost::asio::any_io_executor owner_;
-    const std::shared_ptr<std::function<void()>> ready_;
+    const std::shared_ptr<Tried> tried_;
     std::mutex mutex_;
     std::condition_variable_any wake_;
     std::jthread thread_;  // last: it uses all of the above

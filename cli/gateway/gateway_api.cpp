@@ -150,6 +150,7 @@ Result<Json> GatewayApi::jobs(const std::string& queue, const JobQuery& query) {
     add(target, "error", query.error);
     add(target, "label", query.label);
     add(target, "text", query.text);
+    add(target, "payload", query.payload);
     add(target, "from", query.from);
     add(target, "before", query.before);
     add(target, "cursor", query.cursor);

@@ -23,7 +23,7 @@ struct GatewayAddress {
 };
 
 struct JobQuery {
-    std::string state, type, error, label, text, from, before, cursor;  // as the API has them; "" for any
+    std::string state, type, error, label, text, payload, from, before, cursor;  // as the API has them; "" for any
     int limit = 50;
 };
 

@@ -221,7 +221,7 @@ void add_job_commands(CLI::App& app, Chosen& chosen, const Environment& environm
         add_output_option(*command, to->output);
         command->add_flag("--follow", to->follow, "Until the job ends");
     }
-    const auto [command, to] = add("jobs", "The jobs of a queue, by state, type, error, label or text", jobs_footer,
+    const auto [command, to] = add("jobs", "The jobs of a queue, by state, type, error, label, text or payload", jobs_footer,
                                    [](Arguments& a, const Environment& e) { return list_jobs(a, e); });
     add_queue_option(*command, to->queue);
     add_namespace_option(*command, to->gateway);
@@ -232,6 +232,7 @@ void add_job_commands(CLI::App& app, Chosen& chosen, const Environment& environm
     command->add_option("--error", query.error, "Only of this error class");
     command->add_option("--label", query.label, "Only with this label: NAME=VALUE, or NAME");
     command->add_option("--text", query.text, "Only with this in its id, type, error or labels");
+    command->add_option("--payload", query.payload, "Only with this in its payload");
     command->add_option("--since", to->since, "Submitted at or after this time, or so long ago: 2h");
     command->add_option("--until", to->until, "Submitted before this time");
     command->add_option("--limit", to->most, "At most so many")->check(CLI::Range(1, 1'000'000))->capture_default_str();

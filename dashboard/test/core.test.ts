@@ -366,6 +366,7 @@ describe('D3 filters', () => {
     expect(filterOf({ state: 'failed,nonsense', text: ' x ', window: '1h' })).toEqual({ state: 'failed', text: 'x' });
     expect(filterInWords({ state: 'failed,cancelled', error: 'X' })).toBe('all failed or cancelled jobs with error X');
     expect(narrowed({}, 'retry')).toEqual({ state: 'failed' });
+    expect(narrowed({ payload: 'ann' }, 'retry')).toBeUndefined();
     expect(narrowed({ state: 'completed' }, 'retry')).toBeUndefined();
   });
   test('D3 the audit trail in words', () => {

@@ -13,11 +13,6 @@ using jobqueue::JsonValue;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-bool contains(std::string_view text, std::string_view wanted) {
-    const auto same = [](char a, char b) { return lower(a) == lower(b); };
-    return std::ranges::search(text, wanted, same).begin() != text.end() || wanted.empty();
-}
-
 // A value of another kind than a string is compared as it is written.
 bool has_label(std::string_view labels, std::string_view name, std::optional<std::string_view> wanted) {
     const auto json = jobqueue::read_json(labels);
@@ -39,9 +34,9 @@ bool has_label(std::string_view labels, std::string_view filter) {
     return sign != std::string_view::npos && has_label(labels, filter.substr(0, sign), filter.substr(sign + 1));
 }
 
-bool has_text(const Job& job, std::string_view text) {
-    return contains(job.key.id, text) || contains(job.type, text) || contains(job.labels, text) ||
-           (job.error && (contains(job.error->message, text) || contains(job.error->error_class, text)));
+bool tells(const Job& job, std::string_view text) {
+    return has_text(job.key.id, text) || has_text(job.type, text) || has_text(job.labels, text) ||
+           (job.error && (has_text(job.error->message, text) || has_text(job.error->error_class, text)));
 }
 
 // Base64 for URLs (RFC 4648, 5), without padding.
@@ -72,7 +67,12 @@ bool matches(const JobFilter& filter, const Job& job) {
     if (!filter.type.empty() && filter.type != job.type) return false;
     if (!filter.error_class.empty() && (!job.error || filter.error_class != job.error->error_class)) return false;
     if (!filter.label.empty() && !has_label(job.labels, filter.label)) return false;
-    return filter.text.empty() || has_text(job, filter.text);
+    return filter.text.empty() || tells(job, filter.text);
+}
+
+bool has_text(std::string_view text, std::string_view wanted) {
+    const auto same = [](char a, char b) { return lower(a) == lower(b); };
+    return std::ranges::search(text, wanted, same).begin() != text.end() || wanted.empty();
 }
 
 JobCursor cursor_of(const Job& job) { return {job.submitted_at, job.key.id, job.key.queue}; }

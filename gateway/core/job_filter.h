@@ -16,6 +16,9 @@ bool looks_inside(const JobFilter& filter);
 // Whether a job is what the filter asks for, whatever its queue, state and time.
 bool matches(const JobFilter& filter, const Job& job);
 
+// Whether `wanted` is in a text; A to Z in either case.
+bool has_text(std::string_view text, std::string_view wanted);
+
 // A place in the order of lists: newest submission first, and of equal ones by id and queue.
 struct JobCursor {
     Time submitted_at{};

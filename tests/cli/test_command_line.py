@@ -97,7 +97,7 @@ def test_D2_logs_of_a_job_are_followed_until_it_ends(drover, tmp_path):
 
 # --- queues, jobs ---
 
-def test_D2_jobs_are_found_by_state_error_label_and_time(drover):
+def test_D2_jobs_are_found_by_state_error_label_time_and_payload(drover):
     done = drover.run("submit", "-q", "jobs", '{"fail": "Lost"}', "--label", "find=me", "--wait")
     failed = done.out.strip()
     find = ("jobs", "-q", "jobs", "--label", "find=me")
@@ -107,6 +107,8 @@ def test_D2_jobs_are_found_by_state_error_label_and_time(drover):
     assert drover.json(*find, "--state", "completed")["jobs"] == []
     assert drover.json(*find, "--since", "1h")["jobs"][0]["id"] == failed
     assert drover.json(*find, "--until", "1h")["jobs"] == []
+    assert drover(*find, "--payload", '"LOST"', "-o", "id").split() == [failed]
+    assert drover.json(*find, "--payload", "found")["jobs"] == []
 
 
 def test_D2_more_jobs_than_a_page_has_are_listed_and_a_queue_is_emptied(drover, tmp_path):

@@ -176,6 +176,28 @@ def test_jobs_are_listed_by_state_type_label_error_and_text_C5(stack):
     assert [job for page in pages for job in page] == [bad, *reversed(fine)]
 
 
+def test_jobs_are_found_by_what_is_in_their_payload_C5(stack):
+    tag = uuid.uuid4().hex
+    key = {"key": tag}  # so that all stand in one partition, among others
+    user = [stack.gateway.submit("jobs", {"user": f"ann-{tag}", "n": n}, **key) for n in range(3)]
+    others = [stack.gateway.submit("jobs", {"user": f"bob-{tag}", "n": n}) for n in range(20)]
+    user.append(stack.gateway.submit("jobs", {"user": f"ANN-{tag}", "fail": 1, "status": 422}))
+    for job in [*user, *others]:
+        assert stack.gateway.job(job)["state"] in ENDED
+
+    def found(query):
+        jobs, cursor = [], ""
+        while True:
+            page = stack.gateway.get(f"/v1/queues/jobs/jobs?{query}&cursor={cursor}")
+            jobs += [job["id"] for job in page["jobs"]]
+            if not (cursor := page.get("cursor")):
+                return jobs
+    assert found(f"payload=ann-{tag}") == found(f"payload=Ann-{tag}&limit=3") == list(reversed(user))
+    assert found(f"payload={tag}&limit=1000") == list(reversed([*user[:3], *others, user[3]]))
+    assert found(f"payload=ann-{tag}&state=failed") == user[3:]
+    assert found(f"payload=nobody-{tag}&limit=1000") == []
+
+
 def test_counts_are_those_of_kafka_and_the_view_C4(stack):
     before = stack.gateway.get("/v1/queues/slow")
     gate, here = stack.folder / "gate-of-counts", stack.folder / "counted-one-runs"

@@ -23,10 +23,16 @@ def test_a_job_that_is_submitted_while_kafka_is_away_is_done_when_it_is_back_C11
         gateway = stack.run.child(" gateway --port")
         os.kill(gateway, signal.SIGKILL)  # and its successor finds them on disk
         wait_until(lambda: stack.run.child(" gateway --port") != gateway, "another gateway")
+        client = GatewayClient(stack.run.wait_for_line(r"gateway (http://\S+)")[1])
+        wait_until(client.is_ready, "a gateway that knows the queues of its predecessor")
+        jobs += [client.submit("jobs", {"after": n}) for n in range(20)]
+        unique = client.ask("POST", "/v1/queues/jobs/jobs", {"payload": {}, "uniqueKey": "which are taken is not known"})
+        assert unique.status == 503 and "unique" in unique.json["detail"]
+        assert client.ask("POST", "/v1/queues/jobs/pause").status == 503
+        assert client.ask("POST", "/v1/queues/nothing-like-it/jobs", {"payload": {}}).status == 404
     finally:
         os.kill(broker, signal.SIGCONT)
-    client = GatewayClient(stack.run.wait_for_line(r"gateway (http://\S+)")[1])
-    wait_until(client.is_ready, "a gateway that is ready")
+    wait_until(lambda: client.get("/healthz")["checks"]["queues"]["ok"], "a gateway that has read its topic")
     wait_until(lambda: {entry["headers"]["drover-job-id"] for entry in journal(stack.folder)} >= set(jobs), "all of them at the worker")
     for job in jobs:
         assert client.job(job)["state"] == "completed"

@@ -2,7 +2,7 @@
 
 import { STATES, type Filter } from './types';
 
-const FIELDS = ['state', 'type', 'error', 'label', 'text', 'from', 'before'] as const;
+const FIELDS = ['state', 'type', 'error', 'label', 'text', 'payload', 'from', 'before'] as const;
 
 export function filterOf(query: Record<string, string>): Filter {
   const filter: Filter = {};
@@ -25,6 +25,7 @@ export function filterInWords(filter: Filter): string {
   if (filter.error) parts.push(`with error ${filter.error}`);
   if (filter.label) parts.push(`labelled ${filter.label}`);
   if (filter.text) parts.push(`with “${filter.text}” in them`);
+  if (filter.payload) parts.push(`with “${filter.payload}” in their payload`);
   if (filter.from) parts.push(`submitted from ${filter.from}`);
   if (filter.before) parts.push(`submitted before ${filter.before}`);
   const state = filter.state ? filter.state.split(',').join(' or ') : '';
@@ -38,8 +39,9 @@ export const APPLIES: Record<string, readonly string[]> = {
   delete: ['completed', 'failed', 'cancelled'],
 };
 
-/** The filter, narrowed to what the action can do something about. Nothing: no state is left. */
+/** The filter, narrowed to what the action can do something about. Nothing: no state is left, or it is about payloads. */
 export function narrowed(filter: Filter, action: string): Filter | undefined {
+  if (filter.payload) return undefined;
   const applies = APPLIES[action] ?? [];
   const states = filter.state ? filter.state.split(',').filter((each) => applies.includes(each)) : [...applies];
   return states.length === 0 ? undefined : { ...filter, state: states.join(',') };

@@ -226,6 +226,7 @@ export interface Filter {
   error?: string;
   label?: string;
   text?: string;
+  payload?: string; // of a list only: bulk operations do not look into payloads
   from?: string;
   before?: string;
   ids?: string[];

@@ -25,7 +25,7 @@ export class JobFeed {
 
   constructor(
     private readonly queue: string,
-    private readonly filter: Filter,
+    readonly filter: Filter,
   ) {}
 
   stop(): void {

@@ -36,7 +36,8 @@ export function JobList({ queue }: { queue: Queue }) {
     if (paused.value) return undefined;
     const follows = current.value;
     const timer = setInterval(() => {
-      if (!document.hidden) void follows.refresh(visible.current.first, visible.current.end);
+      // Payloads are read from Kafka: once is enough.
+      if (!document.hidden && !follows.filter.payload) void follows.refresh(visible.current.first, visible.current.end);
     }, EVERY);
     return () => clearInterval(timer);
   });
@@ -166,7 +167,7 @@ function Filters({ queue }: { queue: Queue }) {
   const query = route.value.query;
   const chosen = new Set((query['state'] ?? '').split(',').filter((each) => each !== ''));
   const set = (name: string, value: string | undefined) => setQuery({ ...query, [name]: value || undefined });
-  const more = ['type', 'error', 'label', 'from', 'before'].some((name) => query[name]);
+  const more = ['type', 'error', 'label', 'payload', 'from', 'before'].some((name) => query[name]);
   return (
     <div class="filters" role="search" aria-label="Filter jobs">
       <div class="chips" role="group" aria-label="States">
@@ -197,6 +198,7 @@ function Filters({ queue }: { queue: Queue }) {
           <Debounced name="type" label="Type" />
           <Debounced name="error" label="Error class" />
           <Debounced name="label" label="Label" placeholder="name=value" />
+          <Debounced name="payload" label="In the payload" />
           <Moment name="from" label="Submitted from" />
           <Moment name="before" label="Submitted before" />
         </div>
@@ -298,7 +300,7 @@ function BulkBar({
             key={action}
             type="button"
             disabled={!target}
-            title={target ? undefined : `None of these states can be ${name.toLowerCase()}ed`}
+            title={target ? undefined : whyNot(filter, name)}
             onClick={() =>
               target &&
               askBulk({ queue, action, filter: target, ...(example && action === 'retry' ? { example } : {}) })
@@ -310,6 +312,11 @@ function BulkBar({
       })}
     </div>
   );
+}
+
+function whyNot(filter: Filter, verb: string): string {
+  if (filter.payload) return 'Select the jobs: all that have something in their payload are not known';
+  return `None of these states can be ${verb === 'Retry' ? 'retried' : verb === 'Cancel' ? 'cancelled' : 'deleted'}`;
 }
 
 function JobRow({

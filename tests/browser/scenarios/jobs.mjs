@@ -23,6 +23,21 @@ export default async function jobs(browser, { quick }) {
   await page.getByRole('button', { name: 'Show all jobs' }).click();
   await until('all again', async () => (await rows.count()) > 5);
 
+  // What is in the payload, which only Kafka has.
+  await page.getByText('More', { exact: true }).click();
+  await page.getByLabel('In the payload').fill('payload-of-one');
+  await page.getByText(/No job fits|None among the newest jobs/).waitFor();
+  const sought = await fetch(`${gateway}/v1/queues/archive/jobs`, {
+    method: 'POST',
+    body: JSON.stringify({ payload: { note: `PAYLOAD-of-one ${browser.look}` } }),
+  });
+  const one = (await sought.json()).id;
+  await browser.goto(`#/queues/default.archive/jobs?payload=payload-of-one ${browser.look}`);
+  await page.locator(`a[href="#/jobs/${one}"]`).waitFor();
+  check((await rows.count()) === 1, 'only the job with this payload');
+  check(await page.getByRole('button', { name: 'Delete all…' }).isDisabled(), 'payloads are no filter of a bulk operation');
+  await browser.sound('jobs by payload');
+
   // A deep link is a filter.
   await browser.goto('#/queues/default.mail/jobs?state=failed&error=RelayRefused');
   await page.getByRole('button', { name: /^failed/, pressed: true }).waitFor();

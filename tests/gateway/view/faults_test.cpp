@@ -3,9 +3,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <barrier>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <libpq-fe.h>
 #include <sqlite3.h>
@@ -41,6 +43,22 @@ protected:
     std::unique_ptr<JobView> view_ = file_.open(20ms);
     Teller teller_{*view_};
 };
+
+TEST(SqliteFile, C16_many_may_begin_a_new_file_at_once) {
+    for (int round = 0; round < 20; ++round) {
+        const SqliteFile file;
+        std::vector<std::jthread> threads;
+        std::barrier all_at_once(8);
+        for (int i = 0; i < 8; ++i) {
+            threads.emplace_back([&] {
+                const auto view = file.open();
+                all_at_once.arrive_and_wait();
+                const auto counts = view->counts();
+                EXPECT_TRUE(counts) << counts.error().message;
+            });
+        }
+    }
+}
 
 TEST_F(SqliteFaults, C16_a_locked_database_is_an_error_until_it_is_free) {
     teller_.tell({submitted("a")});
