@@ -3,10 +3,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <barrier>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <latch>
 #include <thread>
 
 #include <libpq-fe.h>
@@ -47,8 +47,8 @@ protected:
 TEST(SqliteFile, C16_many_may_begin_a_new_file_at_once) {
     for (int round = 0; round < 20; ++round) {
         const SqliteFile file;
+        std::latch all_at_once(8);
         std::vector<std::jthread> threads;
-        std::barrier all_at_once(8);
         for (int i = 0; i < 8; ++i) {
             threads.emplace_back([&] {
                 const auto view = file.open();
