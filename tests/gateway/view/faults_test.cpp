@@ -45,7 +45,7 @@ protected:
 };
 
 TEST(SqliteFile, C16_many_may_begin_a_new_file_at_once) {
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 100; ++round) {
         const SqliteFile file;
         std::latch all_at_once(8);
         std::vector<std::jthread> threads;
