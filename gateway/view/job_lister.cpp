@@ -61,13 +61,13 @@ private:
     Result<void> read_on(Database& database, int rows) {
         const std::int64_t from =
             filter_.submitted_from ? ceil_millis(*filter_.submitted_from) : std::numeric_limits<std::int64_t>::min();
+        const JobCursor before = place_;  // a place of its own: SQLite reads it with each row
         const SqlValue values[] = {std::string_view(queue_),       static_cast<std::int64_t>(state_), from,
-                                   to_millis(place_.submitted_at), std::string_view(place_.id),       rows + 1L};
+                                   to_millis(before.submitted_at), std::string_view(before.id),       rows + 1L};
         jobs_.clear();
         next_ = 0;
         int count = 0;
         bool is_damaged = false;
-        const JobCursor before = place_;
         Result<void> read = database.run(select_newest_first, values, [&](const SqlRow& row) {
             Job job;
             is_damaged = is_damaged || !read_job(row, job);

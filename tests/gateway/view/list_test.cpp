@@ -61,6 +61,13 @@ TEST_P(ListTest, C5_newest_first_by_queue_state_type_error_and_time) {
     EXPECT_THAT(ids({.submitted_from = at(41)}), IsEmpty());
 }
 
+TEST_P(ListTest, C5_a_time_takes_in_all_jobs_of_the_millisecond_before_it) {
+    for (const char* id : {"a", "b", "c"}) tell_job(JobState::waiting, id, 10);
+    tell_job(JobState::waiting, "later", 11);
+    EXPECT_THAT(ids({.submitted_before = at(10) + 1ms}), ElementsAre("c", "b", "a"));
+    EXPECT_THAT(ids({.queue = "default.email", .submitted_before = at(10) + 1ms}), ElementsAre("c", "b", "a"));
+}
+
 TEST_P(ListTest, C5_pages_hold_each_job_once_in_order_of_equal_times_too) {
     std::vector<ToldEvent> events;
     std::set<std::string> expected;
