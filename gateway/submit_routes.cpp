@@ -7,6 +7,7 @@
 #include "gateway/core/job_order.h"
 #include "gateway/routes.h"
 #include "gateway/submission_intake.h"
+#include "src/base/digest.h"
 #include "src/jobqueue/json_text.h"
 
 namespace drover::gateway {
@@ -34,14 +35,19 @@ Error refused_key(KeyBook::Answer answer) {
                            : "another request came under this Idempotency-Key: its body was different"};
 }
 
+// "": none.
+Result<std::string_view> idempotency_key_of(const Call& call) {
+    const std::string_view key = call.request.header("idempotency-key");
+    if (key.size() <= longest_key) return key;
+    return failure(Error::Code::invalid, "Idempotency-Key is longer than 255 bytes");
+}
+
 void submit_one(GatewayState& state, const SharedCall& call) {
-    const std::string_view key = call->request.header("idempotency-key");
-    if (key.size() > longest_key) {
-        return call->refuse({.code = Error::Code::invalid, .message = "Idempotency-Key is longer than 255 bytes"});
-    }
-    Result<JobOrder> order = take_in(state, *call->queue, call->request.body, traceparent_of(*call), call->now, key);
+    const Result<std::string_view> key = idempotency_key_of(*call);
+    if (!key) return call->refuse(key.error());
+    Result<JobOrder> order = take_in(state, *call->queue, call->request.body, traceparent_of(*call), call->now, *key);
     if (!order) return call->refuse(order.error());
-    KeyClaim claim = claim_keys(state, *call->queue, *order, key, call->request.body, call->now);
+    KeyClaim claim = claim_keys(state, *call->queue, *order, *key, call->request.body, call->now);
     const std::string state_now = order->due ? "delayed" : "waiting";
     if (claim.answer == KeyBook::Answer::known) return call->reply(submitted(claim.job_id, "known"));
     if (claim.answer != KeyBook::Answer::fresh) return call->refuse(refused_key(claim.answer));
@@ -69,8 +75,14 @@ struct BatchAnswer {
     }
 };
 
-// Nothing is submitted where one of them is wrong.
+// Nothing is submitted where one of them is wrong. Under an Idempotency-Key each job has a key of its own, the batch's
+// and its place, so that a batch of which a part was taken can come again, too.
 void submit_batch(GatewayState& state, const SharedCall& call) {
+    const Result<std::string_view> batch_key = idempotency_key_of(*call);
+    if (!batch_key) return call->refuse(batch_key.error());
+    const auto key_of = [&](std::size_t i) {
+        return batch_key->empty() ? std::string() : std::string(*batch_key) + "/" + std::to_string(i);
+    };
     const auto json = jobqueue::read_json(call->request.body);
     if (!json || json->kind() != jobqueue::JsonValue::Kind::array) {
         return call->refuse(
@@ -86,7 +98,8 @@ void submit_batch(GatewayState& state, const SharedCall& call) {
             return call->refuse({.code = Error::Code::too_large,
                                  .message = "a batch has at most " + std::to_string(most_in_batch) + " jobs"});
         }
-        Result<JobOrder> order = take_in(state, *call->queue, part.value().text(), traceparent_of(*call), call->now);
+        Result<JobOrder> order =
+            take_in(state, *call->queue, part.value().text(), traceparent_of(*call), call->now, key_of(index));
         if (order) {
             orders.push_back(std::move(*order));
             continue;
@@ -97,6 +110,17 @@ void submit_batch(GatewayState& state, const SharedCall& call) {
     if (!problems.empty()) return call->refuse({.code = code, .message = problems});
     if (orders.empty()) return call->answer(202, {{"jobs", ordered_json::array()}});
 
+    const std::string body = batch_key->empty() ? "" : sha256_hex(call->request.body);
+    std::vector<KeyClaim> claims;
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+        claims.push_back(claim_keys(state, *call->queue, orders[i], key_of(i), body, call->now));
+        if (claims.back().answer != KeyBook::Answer::conflict) continue;
+        for (const KeyClaim& claim : claims) {
+            for (const SubmitKey& key : claim.held) state.keys.withdraw(key);
+        }
+        return call->refuse(refused_key(KeyBook::Answer::conflict));
+    }
+
     auto answer = std::make_shared<BatchAnswer>();
     answer->call = call;
     answer->open = orders.size();
@@ -104,7 +128,7 @@ void submit_batch(GatewayState& state, const SharedCall& call) {
         answer->jobs.push_back({{"id", order.id}, {"state", order.due ? "delayed" : "waiting"}});
     }
     for (std::size_t i = 0; i < orders.size(); ++i) {
-        KeyClaim claim = claim_keys(state, *call->queue, orders[i], {}, {}, call->now);
+        KeyClaim& claim = claims[i];
         if (claim.answer != KeyBook::Answer::fresh) {
             if (claim.answer == KeyBook::Answer::known) answer->jobs[i] = {{"id", claim.job_id}, {"state", "known"}};
             const Result<Accepted> outcome = claim.answer == KeyBook::Answer::known

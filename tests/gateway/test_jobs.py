@@ -269,6 +269,22 @@ def test_the_same_idempotency_key_is_the_same_job_C10(stack):
     assert stack.gateway.ask("POST", "/v1/queues/jobs/jobs", {"payload": 1}, {"Idempotency-Key": "k" * 256}).status == 400
 
 
+def test_the_same_idempotency_key_is_the_same_batch_C10(stack):
+    key, path = {"Idempotency-Key": uuid.uuid4().hex}, "/v1/queues/jobs/jobs:batch"
+    jobs = [{"payload": {"once": key, "n": n}} for n in range(3)]
+    first, again = (stack.gateway.ask("POST", path, jobs, key) for _ in range(2))
+    assert (first.status, again.status) == (202, 202)
+    ids = [job["id"] for job in first.json["jobs"]]
+    assert len(set(ids)) == 3 and again.json["jobs"] == [{"id": job, "state": "known"} for job in ids]
+    for other in (jobs[:2], [*jobs, {"payload": 4}], [{"payload": 5}, *jobs[1:]]):
+        assert stack.gateway.ask("POST", path, other, key).status == 409
+    assert stack.gateway.ask("POST", path, jobs, {"Idempotency-Key": "k" * 256}).status == 400
+    for job in ids:
+        assert stack.gateway.job(job)["state"] == "completed"
+    runs = [entry for entry in journal(stack.folder) if entry["headers"]["drover-job-id"] in ids]
+    assert len(runs) == 3
+
+
 def test_a_unique_job_is_there_once_C10(stack):
     gate = stack.folder / "gate-of-uniques"
     unique = uuid.uuid4().hex
