@@ -64,7 +64,7 @@ class Log:
     def __init__(self, files):
         self._files = {file: 0 for file in files}
         self.by_number = collections.defaultdict(list)  # a job's hand-overs, each {begin, end, status, topic, …}
-        self._last = {}  # (incarnation, number, attempt): the hand-over that ends next
+        self._last = {}  # (incarnation, id, attempt): the hand-over that ends next
 
     def read(self):
         for file, position in self._files.items():
@@ -81,7 +81,7 @@ class Log:
         return self
 
     def _add(self, line):
-        name = line["incarnation"], line["n"], line["attempt"]
+        name = line["incarnation"], line["id"], line["attempt"]
         if line["event"] == "begin":
             run = line | {"begin": line["at"], "end": None, "status": None}
             self.by_number[line["n"]].append(run)

@@ -284,7 +284,7 @@ async def run_program(port, log):
         return job.reply
 
     def answered(job):
-        write("end", job, incarnation=job.incarnation, status=job.reply.status)
+        write("end", job, incarnation=job.incarnation, id=job.id, status=job.reply.status)
 
     server = await asyncio.start_server(lambda reader, writer: serve_connection(reader, writer, received, answered),
                                         sock=listen(port), limit=LIMIT)
