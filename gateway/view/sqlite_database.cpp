@@ -156,8 +156,8 @@ private:
             "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;");
     }
 
-    // Of two connections that begin a file's log, SQLite refuses one at once, whatever the patience: each reads the file
-    // while it asks for the right to write, and both would wait for ever.
+    // Of two connections that begin a file's log, SQLite refuses one at once, whatever the patience: each reads the
+    // file while it asks for the right to write, and both would wait for ever.
     int begin_log() {
         const auto end = std::chrono::steady_clock::now() + patience_;
         for (;;) {
