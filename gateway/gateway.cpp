@@ -1,5 +1,8 @@
 #include "gateway/gateway.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -23,6 +26,7 @@ namespace {
 
 constexpr std::size_t largest_request = 16 * 1024 * 1024;
 constexpr std::size_t most_connections = 16 * 1024;
+constexpr rlim_t other_descriptors = 512;  // Kafka's, the database's, files
 constexpr auto pulse_interval = std::chrono::seconds(5);
 constexpr auto pulse_window = std::chrono::minutes(5);
 constexpr auto files_interval = std::chrono::seconds(2);
@@ -40,6 +44,16 @@ Result<Access> parsed_access(const std::string& text, const std::filesystem::pat
     Access::Parsed parsed = Access::parse(text, file.string());
     if (Result<void> fine = none_of(parsed.problems); !fine) return tl::unexpected(fine.error());
     return std::move(parsed.access);
+}
+
+// Without a descriptor left no client would be served, nor Kafka reached: those beyond it are better closed at once.
+std::size_t connections_that_fit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return most_connections;
+    const rlimit raised{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+    const rlim_t others = std::min(other_descriptors, limit.rlim_cur / 2);
+    return std::min<std::size_t>(most_connections, limit.rlim_cur - others);
 }
 
 std::string database_of(const GatewaySettings& settings) {
@@ -97,7 +111,7 @@ public:
                                     .port = state_.settings.port,
                                     .tls = tls_,
                                     .max_body_bytes = largest_request,
-                                    .max_connections = most_connections};
+                                    .max_connections = connections_that_fit()};
         auto server = http::Server::listen(
             state_.io.get_executor(), options,
             [this](http::Request request, http::Server::Reply reply) { route(std::move(request), std::move(reply)); });
@@ -203,7 +217,7 @@ private:
     // --- requests
 
     void route(http::Request request, http::Server::Reply reply) {
-        const Routes::Found found = routes_.find(request.method, request.path);
+        const Routes::Found found = routes_.find(request.method, request.raw_path);
         if (found.route == nullptr) return reply(no_route(request, found.allowed));
         auto call = std::make_shared<Call>();
         call->now = state_.now();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "src/base/percent.h"
 #include "src/jobqueue/retry_policy.h"
 #include "src/jobqueue/units.h"
 
@@ -12,20 +13,9 @@ namespace {
 constexpr Duration shortest_window = std::chrono::minutes(1);
 
 std::optional<std::string> decoded(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out.push_back(text[i] == '+' ? ' ' : text[i]);
-            continue;
-        }
-        unsigned byte = 0;
-        if (i + 2 >= text.size()) return std::nullopt;
-        const auto [end, error] = std::from_chars(&text[i + 1], &text[i + 1] + 2, byte, 16);
-        if (error != std::errc() || end != &text[i + 1] + 2) return std::nullopt;
-        out.push_back(static_cast<char>(byte));
-        i += 2;
-    }
-    return out;
+    std::string spaced(text);
+    std::ranges::replace(spaced, '+', ' ');
+    return percent_decode(spaced);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "src/base/percent.h"
+
 namespace drover::gateway {
 namespace {
 
@@ -17,15 +19,17 @@ std::string_view take_segment(std::string_view& path) {
 bool matches_path(std::string_view pattern, std::string_view path, PathParts& parts) {
     if (std::ranges::count(pattern, '/') != std::ranges::count(path, '/')) return false;
     while (!pattern.empty() || !path.empty()) {
-        const std::string_view wanted = take_segment(pattern), found = take_segment(path);
+        const std::string_view wanted = take_segment(pattern);
+        const std::optional<std::string> found = percent_decode(take_segment(path));
+        if (!found) return false;
         if (!wanted.starts_with('{')) {
-            if (wanted != found) return false;
+            if (wanted != *found) return false;
             continue;
         }
         const std::size_t close = wanted.find('}');
         const std::string_view ending = wanted.substr(close + 1);
-        if (found.size() <= ending.size() || !found.ends_with(ending)) return false;
-        parts[std::string(wanted.substr(1, close - 1))] = found.substr(0, found.size() - ending.size());
+        if (found->size() <= ending.size() || !found->ends_with(ending)) return false;
+        parts[std::string(wanted.substr(1, close - 1))] = found->substr(0, found->size() - ending.size());
     }
     return true;
 }

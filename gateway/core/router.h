@@ -1,7 +1,8 @@
 // Finds what a method and a path ask for. Pure. Room: gateway/core.
 //
 // A pattern is a path of segments; {name} stands for one segment, or for what comes before a literal end such as
-// {queue}/jobs:batch. Literal segments count before names.
+// {queue}/jobs:batch. Literal segments count before names. Paths are as they came: each segment is percent-decoded by
+// itself, so that an id may have a slash.
 #pragma once
 
 #include <map>

@@ -2,35 +2,12 @@
 
 #include <algorithm>
 
+#include "src/base/percent.h"
+
 namespace drover::http {
 namespace {
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-std::optional<std::string> decode(std::string_view text) {
-    std::string decoded;
-    decoded.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        char c = text[i];
-        if (c == '%') {
-            if (text.size() - i < 3) return std::nullopt;
-            const int high = hex_digit(text[i + 1]), low = hex_digit(text[i + 2]);
-            if (high < 0 || low < 0) return std::nullopt;
-            c = static_cast<char>(high * 16 + low);
-            i += 2;
-        }
-        if (is_control(c)) return std::nullopt;
-        decoded += c;
-    }
-    return decoded;
-}
 
 // "http://host:1/path" → "/path". Only a proxy's client needs it, but every server has to understand it.
 std::string_view without_authority(std::string_view target) {
@@ -45,18 +22,19 @@ std::string_view without_authority(std::string_view target) {
 }  // namespace
 
 std::optional<RequestTarget> parse_request_target(std::string_view target) {
-    if (target == "*") return RequestTarget{"*", ""};
+    if (target == "*") return RequestTarget{"*", "*", ""};
     target = without_authority(target);
     const auto question = target.find('?');
-    const auto raw_path = target.substr(0, question);
+    auto raw_path = target.substr(0, question);
     const auto query = question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
     if (!raw_path.empty() && raw_path.front() != '/') return std::nullopt;
     if (raw_path.empty() && question == std::string_view::npos) return std::nullopt;
     if (target.find('#') != std::string_view::npos) return std::nullopt;
     if (std::any_of(query.begin(), query.end(), [](char c) { return is_control(c) || c == ' '; })) return std::nullopt;
-    auto path = decode(raw_path.empty() ? "/" : raw_path);
-    if (!path) return std::nullopt;
-    return RequestTarget{std::move(*path), std::string(query)};
+    if (raw_path.empty()) raw_path = "/";
+    auto path = percent_decode(raw_path);
+    if (!path || std::ranges::any_of(*path, is_control)) return std::nullopt;
+    return RequestTarget{std::move(*path), std::string(raw_path), std::string(query)};
 }
 
 }  // namespace drover::http

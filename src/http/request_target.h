@@ -8,8 +8,9 @@
 namespace drover::http {
 
 struct RequestTarget {
-    std::string path;   // decoded
-    std::string query;  // as it came, without '?'
+    std::string path;      // decoded
+    std::string raw_path;  // as it came, where an escaped slash separates nothing
+    std::string query;     // as it came, without '?'
 };
 
 // Of "/path?query", "http://host/path?query" and "*". Nothing where it is none of these, where an escape is not two

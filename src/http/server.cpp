@@ -125,6 +125,12 @@ private:
 
     void handle(Request request, Reply reply) override { handler_(std::move(request), std::move(reply)); }
 
+    bool hold(std::size_t before, std::size_t now) override {
+        if (now > before && held_bytes_ + (now - before) > options_.max_held_bytes) return false;
+        held_bytes_ = held_bytes_ - before + now;
+        return true;
+    }
+
     void gone(ServerConnection& connection) override {
         connections_.erase(connection.shared_from_this());
         if (connections_.empty() && stopped_) report_stopped();
@@ -144,6 +150,7 @@ private:
     const Handler handler_;
     const std::uint16_t port_;
     std::unordered_set<std::shared_ptr<ServerConnection>> connections_;
+    std::size_t held_bytes_ = 0;
     std::function<void()> stopped_;
     std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };

@@ -25,6 +25,7 @@ namespace drover::http {
 struct Request {
     std::string method;          // upper case
     std::string path;            // decoded, without the query
+    std::string raw_path;        // as it came: its segments are to be decoded one by one
     std::string query;           // as it came
     std::vector<Field> headers;  // names in lower case
     std::string body;
@@ -66,11 +67,14 @@ struct ServerTls {
 
 struct ServerOptions {
     std::string address = "127.0.0.1";
-    std::uint16_t port = 0;                          // 0: any, see Server::port()
-    std::optional<ServerTls> tls;                    // nothing: plain HTTP
-    std::size_t max_body_bytes = 1024 * 1024;        // more gets a 413 problem
-    std::size_t max_head_bytes = 32 * 1024;          // more gets a 431
-    std::size_t max_connections = 1024;              // more are closed at once
+    std::uint16_t port = 0;                    // 0: any, see Server::port()
+    std::optional<ServerTls> tls;              // nothing: plain HTTP
+    std::size_t max_body_bytes = 1024 * 1024;  // more gets a 413 problem
+    std::size_t max_head_bytes = 32 * 1024;    // more gets a 431
+    std::size_t max_connections = 1024;        // more are closed at once
+    // What large requests may take of memory together, from their first bytes to their answers; those that come to it
+    // get a 503. The first 16 KiB of each are free, so that whoever sends slowly, or much, keeps out no small one.
+    std::size_t max_held_bytes = 256 * 1024 * 1024;
     std::chrono::milliseconds read_timeout{10'000};  // for a whole request, from its first byte; and to take an answer
     std::chrono::milliseconds idle_timeout{60'000};  // between requests
     std::chrono::milliseconds stop_timeout{10'000};  // after stop(): what is not answered by then is cut

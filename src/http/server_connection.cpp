@@ -23,6 +23,7 @@ using beast::http::field;
 using boost::system::error_code;
 
 constexpr std::size_t read_bytes = 8 * 1024;
+constexpr std::size_t free_bytes = 16 * 1024;  // of each request
 // How long, and for how many bytes, a client that was refused may go on sending before it must have read why.
 constexpr std::chrono::milliseconds linger_limit{1000};
 constexpr std::size_t linger_bytes = 4 * 1024 * 1024;
@@ -137,7 +138,15 @@ void ServerConnection::finish() {
     if (state_ == State::streaming) lose_stream();
 }
 
+bool ServerConnection::hold(std::size_t bytes) {
+    const std::size_t now = bytes > free_bytes ? bytes : 0;
+    if (owner_ == nullptr || !owner_->hold(held_bytes_, now)) return false;
+    held_bytes_ = now;
+    return true;
+}
+
 void ServerConnection::close() {
+    hold(0);
     owner_ = nullptr;
     state_ = State::closed;
     gone_ = nullptr;
@@ -147,12 +156,13 @@ void ServerConnection::close() {
 }
 
 void ServerConnection::end() {
-    Owner* owner = std::exchange(owner_, nullptr);
+    Owner* owner = owner_;
     close();
     if (owner != nullptr) owner->gone(*this);
 }
 
 void ServerConnection::await_request() {
+    hold(0);
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(options_.max_head_bytes));
     head_bytes_ = 0;
@@ -200,6 +210,9 @@ void ServerConnection::take_bytes() {
             head_seen_ = true;
             on_head();
             if (state_ != State::reading || says_go_on_) return;
+        }
+        if (!hold(parser_->get().body().size() + buffer_.size())) {
+            return refuse(503, "Service Unavailable", "there are too many large requests at once: try it again");
         }
         switch (fed) {
             case Fed::more: return read();
@@ -256,6 +269,7 @@ void ServerConnection::on_request() {
     Request request;
     request.method = std::string(message.method_string());
     request.path = std::move(target->path);
+    request.raw_path = std::move(target->raw_path);
     request.query = std::move(target->query);
     for (const auto& header : message) {
         request.headers.push_back({lower_case(header.name_string()), std::string(header.value())});
@@ -299,6 +313,8 @@ void ServerConnection::on_sign() {
 }
 
 void ServerConnection::refuse(int status, std::string_view title, std::string_view detail) {
+    parser_.reset();
+    hold(0);
     is_head_request_ = false;
     state_ = State::handling;
     respond(problem(status, title, detail), false);

@@ -33,6 +33,8 @@ public:
     class Owner {
     public:
         virtual void handle(Request request, Server::Reply reply) = 0;
+        // A request takes `now` bytes instead of `before`. False: that is too much, and stays as it was.
+        virtual bool hold(std::size_t before, std::size_t now) = 0;
         // The connection has closed itself. It does nothing more.
         virtual void gone(ServerConnection& connection) = 0;
 
@@ -60,6 +62,7 @@ private:
     void on_read(const boost::system::error_code& ec, std::size_t size);
     void take_bytes();
     void on_head();
+    bool hold(std::size_t bytes);
     void say_go_on();
     void on_request();
     void respond(Response response, bool keep_alive);
@@ -89,6 +92,7 @@ private:
     boost::beast::flat_buffer buffer_;
     std::optional<Parser> parser_;
     std::size_t head_bytes_ = 0;
+    std::size_t held_bytes_ = 0;  // of which the owner knows
     bool head_seen_ = false;
     bool is_head_request_ = false;
     std::function<void()> gone_;  // of the handler that watches its client

@@ -13,12 +13,13 @@ from processes import end_with_parent, wait_until
 class Gateway:
     """A `drover gateway` of its own, at the broker of a `drover run` without one."""
 
-    def __init__(self, folder, bootstrap, *options, name="gateway", port=0):
+    def __init__(self, folder, bootstrap, *options, name="gateway", port=0, command=()):
         self.log_file = folder / f"{name}.log"
         with self.log_file.open("wb") as out:
             self._process = subprocess.Popen(
-                [DROVER, "gateway", "--port", str(port), "--kafka", bootstrap, "--data", folder / f"{name}-data", *options],
+                [*command, DROVER, "gateway", "--port", str(port), "--kafka", bootstrap, "--data", folder / f"{name}-data", *options],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
+        self.pid = self._process.pid
         self.port = self.wait_for_log("gateway started")["port"]
 
     def wait_for_log(self, message):

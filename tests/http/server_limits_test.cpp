@@ -149,6 +149,28 @@ TEST_F(ServerLimits, a_body_may_be_larger_once_the_limit_is_on_connections_that_
     EXPECT_EQ(body_of(kept.read_message()), "POST / 12345");
 }
 
+TEST_F(ServerLimits, C14_large_requests_take_no_more_memory_together_than_they_may) {
+    options_.max_held_bytes = 100'000;
+    start_echo();
+    const auto post = [](std::size_t size) {
+        return "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n";
+    };
+    const std::string large = post(50'000) + std::string(50'000, 'x'), small = post(10'000) + std::string(10'000, 'x');
+    EXPECT_EQ(status_of(ask(post(200'000) + std::string(200'000, 'x'))), 503);
+    {
+        RawSocket slow = connect();
+        slow.write(post(90'000) + std::string(80'000, 'x'));
+        while (status_of(ask(large)) != 503) continue;  // until the slow one's have been read
+        for (int i = 0; i < 20; ++i) EXPECT_EQ(status_of(ask(small)), 200);
+        slow.write(std::string(10'000, 'x'));
+        EXPECT_EQ(status_of(slow.read_message()), 200);
+        EXPECT_EQ(status_of(ask(large)), 200) << "held after its answer";
+        slow.write(post(90'000) + std::string(80'000, 'x'));
+        while (status_of(ask(large)) != 503) continue;
+    }
+    while (status_of(ask(large)) != 200) continue;  // until the end of the slow one has been seen
+}
+
 TEST_F(ServerLimits, connections_beyond_the_limit_are_closed_at_once) {
     options_.max_connections = 2;
     start_counting();

@@ -28,6 +28,14 @@ TEST(Router, finds_a_route_and_its_parts_C1) {
     EXPECT_EQ(router.find("GET", "/queues/email").route->target, 6);
 }
 
+TEST(Router, decodes_each_segment_by_itself_C2) {
+    const auto found = routes().find("GET", "/v1/queues/a%2Fb%20c%252F/j%6Fbs");
+    ASSERT_NE(found.route, nullptr);
+    EXPECT_EQ(found.parts, (PathParts{{"queue", "a/b c%2F"}}));
+    EXPECT_EQ(routes().find("GET", "/v1/queues/a%2Fjobs").route, nullptr);
+    EXPECT_EQ(routes().find("GET", "/v1%2Fqueues").route, nullptr);
+}
+
 TEST(Router, says_which_methods_a_path_has_C15) {
     const auto found = routes().find("DELETE", "/v1/queues/a/jobs");
     EXPECT_EQ(found.route, nullptr);
@@ -35,8 +43,9 @@ TEST(Router, says_which_methods_a_path_has_C15) {
 }
 
 TEST(Router, finds_nothing_else) {
-    for (const char* path : {"", "/", "/v1", "/v1/queues/", "/v1/queues//jobs", "/v1/queues/a/b/jobs", "v1/queues",
-                             "/v1/queues/a/jobs/", "//v1/queues", "/v1/queues/a/jobs:batc"}) {
+    for (const char* path :
+         {"", "/", "/v1", "/v1/queues/", "/v1/queues//jobs", "/v1/queues/a/b/jobs", "v1/queues", "/v1/queues/a/jobs/",
+          "//v1/queues", "/v1/queues/a/jobs:batc", "/v1/queues/a%2/jobs", "/v1/queues/%zz/jobs"}) {
         const auto found = routes().find("GET", path);
         EXPECT_EQ(found.route, nullptr) << path;
         EXPECT_EQ(found.allowed, "") << path;
