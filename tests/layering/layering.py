@@ -61,7 +61,7 @@ LIBRARIES = {
     "sqlite3.h": ["gateway/view"],
     "libpq-fe.h": ["gateway/view"],
     "cctz/": ["src/cron"],
-    "valijson/": ["gateway/core"],
+    "re2/": ["gateway/core"],
 }
 # The operating system's headers, where no library above has them: for rooms that are not pure.
 SYSTEM = re.compile(r"(?:(?:sys|netinet|arpa|net|linux)/)?\w+\.h")
