@@ -12,6 +12,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::string_view source = "gateway";
+constexpr std::size_t longest_reason = 1024;
 
 Outgoing control_record(const std::string& topic, const jobqueue::ControlRecord& record) {
     jobqueue::ControlMessage message = jobqueue::control_message(record);
@@ -32,6 +33,11 @@ std::optional<std::string> reason_of(const SharedCall& call) {
         if (part.name(buffer) != "reason") continue;
         std::string text;
         reason = std::string(part.value().string(text));
+        const bool is_text = part.value().kind() == jobqueue::JsonValue::Kind::string;
+        if (!is_text || reason.size() > longest_reason) {
+            call->refuse({.code = Error::Code::invalid, .message = "reason must be a string of at most 1 KiB"});
+            return std::nullopt;
+        }
     }
     call->reason = reason;
     return reason;

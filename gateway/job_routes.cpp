@@ -11,6 +11,7 @@
 #include "gateway/payload_search.h"
 #include "gateway/routes.h"
 #include "src/base/base64.h"
+#include "src/http/job_client.h"
 #include "src/jobqueue/retry_policy.h"
 #include "src/jobqueue/units.h"
 
@@ -192,8 +193,7 @@ void answer_list(GatewayState& state, const SharedCall& call, const char* name,
 
 // What somebody submitted, or a worker answered, must not be run by a browser as this site's own.
 http::Response foreign_content(std::string type, std::string content) {
-    const auto is_printable = [](char c) { return c >= ' ' && c <= '~'; };
-    if (!std::ranges::all_of(type, is_printable)) type = "application/octet-stream";
+    if (type.empty() || !http::is_valid_field({"content-type", type})) type = "application/octet-stream";
     return {200,
             {{"content-type", std::move(type)},
              {"content-security-policy", "sandbox"},

@@ -17,6 +17,7 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t most_in_batch = 1000;
 constexpr std::size_t longest_key = 255;
+constexpr std::size_t most_around_payload = 256 * 1024;  // of a job's body: its other fields, escapes and white space
 
 std::string location_of(const std::string& id) { return "/v1/jobs/" + id; }
 
@@ -45,6 +46,13 @@ Result<std::string_view> idempotency_key_of(const Call& call) {
 void submit_one(GatewayState& state, const SharedCall& call) {
     const Result<std::string_view> key = idempotency_key_of(*call);
     if (!key) return call->refuse(key.error());
+    // Reading it would keep the others waiting, for nothing.
+    const auto most = static_cast<std::size_t>(call->queue->queue.delivery.max_payload) + most_around_payload;
+    if (call->request.body.size() > most) {
+        return call->refuse({.code = Error::Code::too_large,
+                             .message = "the body has " + std::to_string(call->request.body.size()) +
+                                        " bytes, and a job of this queue at most " + std::to_string(most)});
+    }
     Result<JobOrder> order = take_in(state, *call->queue, call->request.body, traceparent_of(*call), call->now, *key);
     if (!order) return call->refuse(order.error());
     KeyClaim claim = claim_keys(state, *call->queue, *order, *key, call->request.body, call->now);

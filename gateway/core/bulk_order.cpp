@@ -69,9 +69,10 @@ Result<std::string> text_of(const ordered_json& json, const char* name, const st
 }
 
 Result<std::optional<Time>> time_of(const ordered_json& json, const char* name) {
+    const auto found = json.find(name);
+    if (found == json.end() || found->is_null()) return std::nullopt;
     const auto text = text_of(json, name, "filter.");
     if (!text) return tl::unexpected(text.error());
-    if (text->empty()) return std::nullopt;
     const auto time = parse_rfc3339(*text);
     if (!time) return wrong("filter." + std::string(name) + " must be a time such as 2026-01-31T12:00:00Z");
     return time;
