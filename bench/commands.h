@@ -14,7 +14,10 @@ struct Jobs {
 };
 
 int worker(int port);
-int create(const std::string& bootstrap, const std::string& topic, int partitions);
+// `setting`: one of the topic's, NAME=VALUE; "": none but what every topic gets.
+int create(const std::string& bootstrap, const std::string& topic, int partitions, const std::string& setting);
+// One record.
+int put(const std::string& bootstrap, const std::string& topic, const std::string& key, const std::string& value);
 int fill(const std::string& bootstrap, const std::string& topic, const Jobs& jobs);
 // Prints how many records the topic has.
 int size(const std::string& bootstrap, const std::string& topic, int partitions);

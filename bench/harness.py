@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import time
@@ -46,11 +47,31 @@ def rss_mib(pid):
     raise RuntimeError(f"no VmRSS of {pid}")
 
 
+# --- comparing ---
+
+def interleaved(rounds, ways):
+    """Rows of figures of each way. Every other round goes backwards, so that none is always the first."""
+    rows = {name: [] for name in ways}
+    for turn in range(rounds):
+        for name in list(ways) if turn % 2 == 0 else reversed(ways):
+            rows[name].append(ways[name]())
+    return rows
+
+
+def median(rows, field):
+    return statistics.median(row[field] for row in rows)
+
+
+def ratio(rows, field, of, to):
+    return round(statistics.median(a[field] / b[field] for a, b in zip(rows[of], rows[to])), 2)
+
+
 class Bench:
-    def __init__(self, build, bootstrap, folder):
+    def __init__(self, build, bootstrap, broker_pid, folder):
         self.parts = build / "bin" / "drover_bench"
         self.drover = build / "bin" / "drover"
         self.bootstrap = bootstrap
+        self.broker_pid = broker_pid
         self.folder = pathlib.Path(folder)
         self.reserved = reserve_ports(3)  # kept, so that nobody else is given them
         self.worker_port, self.app_port, self.probe_port = (held.getsockname()[1] for held in self.reserved)

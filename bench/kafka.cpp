@@ -26,12 +26,29 @@ int complain(const Error& error) {
 
 }  // namespace
 
-int create(const std::string& bootstrap, const std::string& topic, int partitions) {
+int create(const std::string& bootstrap, const std::string& topic, int partitions, const std::string& setting) {
     auto admin = kafka::Admin::connect({{"bootstrap.servers", bootstrap}}, 30s);
     if (!admin) return complain(admin.error());
-    const auto created =
-        (*admin)->ensure_topics({{.topic = topic, .partitions = partitions, .config = {{"retention.ms", "-1"}}}});
+    kafka::TopicSpec spec{.topic = topic, .partitions = partitions, .config = {{"retention.ms", "-1"}}};
+    const auto equals = setting.find('=');
+    if (equals != std::string::npos) spec.config[setting.substr(0, equals)] = setting.substr(equals + 1);
+    const auto created = (*admin)->ensure_topics({spec});
     return created ? 0 : complain(created.error());
+}
+
+int put(const std::string& bootstrap, const std::string& topic, const std::string& key, const std::string& value) {
+    kafka::Wakeup wakeup;
+    auto producer = kafka::Producer::create({{"bootstrap.servers", bootstrap}}, wakeup);
+    if (!producer) return complain(producer.error());
+    if (auto sent = (*producer)->produce({.topic = topic, .key = key, .value = value}, 0); !sent)
+        return complain(sent.error());
+    for (;;) {
+        pollfd wait{.fd = wakeup.fd(), .events = POLLIN};
+        poll(&wait, 1, 100);
+        wakeup.clear();
+        for (const auto& delivery : (*producer)->poll())
+            return delivery.outcome ? 0 : complain(delivery.outcome.error());
+    }
 }
 
 int fill(const std::string& bootstrap, const std::string& topic, const Jobs& jobs) {

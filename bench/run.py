@@ -18,26 +18,10 @@ import sys
 import tempfile
 import time
 
-from harness import BYTES, LANES, ROOT, Bench  # puts tests/platform on the path, too
+import gateway
+from harness import BYTES, LANES, ROOT, Bench, interleaved, median, ratio  # puts tests/platform on the path, too
 from embedded_broker import EmbeddedBroker
 from kafka_cluster import KafkaCluster
-
-
-def interleaved(rounds, ways):
-    """Rows of figures of each way. Every other round goes backwards, so that none is always the first."""
-    rows = {name: [] for name in ways}
-    for turn in range(rounds):
-        for name in list(ways) if turn % 2 == 0 else reversed(ways):
-            rows[name].append(ways[name]())
-    return rows
-
-
-def median(rows, field):
-    return statistics.median(row[field] for row in rows)
-
-
-def ratio(rows, field, of, to):
-    return round(statistics.median(a[field] / b[field] for a, b in zip(rows[of], rows[to])), 2)
 
 
 def note_medians(note, measurement, rows, fields=("jobs_s", "cpu_us_job")):
@@ -167,7 +151,8 @@ def events(bench, options, note):
     return rate >= 0.8
 
 
-MEASUREMENTS = {measure.__name__: measure for measure in (speed, latency, memory, batches, pull, lanes, keys, limit, events)}
+MEASUREMENTS = {measure.__name__: measure for measure in (
+    speed, latency, memory, batches, pull, lanes, keys, limit, events, gateway.submit, gateway.submit_latency, gateway.status)}
 
 
 def say(record, results):
@@ -190,7 +175,7 @@ def main():
     broker = EmbeddedBroker.temporary() if options.embedded else KafkaCluster.temporary(java_options=("-Xms1g", "-Xmx1g"))
     missed = []
     with broker as kafka, tempfile.TemporaryDirectory() as folder:
-        bench = Bench(options.build, kafka.bootstrap, folder)
+        bench = Bench(options.build, kafka.bootstrap, kafka.pids()[1], folder)
         for name in options.only.split(","):
             kind = "embedded" if options.embedded else "kafka"
             if not MEASUREMENTS[name](bench, options, lambda record: say({"broker": kind} | record, options.results)):

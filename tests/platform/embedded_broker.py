@@ -68,6 +68,9 @@ class EmbeddedBroker:
         if code := self._child.wait(60):
             raise RuntimeError(f"the embedded broker ended with {code}")
 
+    def pids(self):
+        return {1: self._child.pid}
+
     def kill(self):
         self._child.kill()
         self._child.wait()
