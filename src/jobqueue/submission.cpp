@@ -1,6 +1,8 @@
 #include "src/jobqueue/submission.h"
 
 #include <algorithm>
+#include <array>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -16,21 +18,33 @@ using nlohmann::json;
 
 constexpr std::size_t max_text = 1024;
 
-// Reads the fields of one object and keeps a list of what is wrong with them.
+constexpr std::array<std::string_view, 12> field_names = {"type",     "payload",   "key",         "priority",
+                                                          "delay",    "runAt",     "maxAttempts", "timeout",
+                                                          "deadline", "uniqueKey", "labels",      "callback"};
+
+// Reads the fields of one object and keeps a list of what is wrong with them. Of one that comes twice the last counts.
 class SubmissionReader {
 public:
-    explicit SubmissionReader(const json& body) : body_(body) {}
+    explicit SubmissionReader(const JsonValue& body) {
+        for (JsonParts part(body); part.next();) {
+            const std::string_view name = part.name(buffer_);
+            if (const auto index = index_of(name))
+                fields_[*index] = part.value();
+            else
+                unknown_.emplace(name);
+        }
+    }
 
-    std::optional<std::string> text(const char* name) {
-        const json* field = find(name);
-        if (field == nullptr) return std::nullopt;
-        if (!field->is_string()) return wrong(name, "must be a string");
-        const auto& value = field->get_ref<const std::string&>();
+    std::optional<std::string> text(std::string_view name) {
+        const std::optional<JsonValue> field = find(name);
+        if (!field) return std::nullopt;
+        if (field->kind() != JsonValue::Kind::string) return wrong(name, "must be a string");
+        std::string value(field->string(buffer_));
         if (value.size() > max_text) return wrong(name, "is longer than 1024 bytes");
         return value;
     }
 
-    std::optional<Duration> duration(const char* name) {
+    std::optional<Duration> duration(std::string_view name) {
         const std::optional<std::string> value = text(name);
         if (!value) return std::nullopt;
         const std::optional<Duration> parsed = parse_duration(*value);
@@ -38,7 +52,7 @@ public:
         return parsed;
     }
 
-    std::optional<Time> time(const char* name) {
+    std::optional<Time> time(std::string_view name) {
         const std::optional<std::string> value = text(name);
         if (!value) return std::nullopt;
         const std::optional<Time> parsed = parse_rfc3339(*value);
@@ -46,61 +60,58 @@ public:
         return parsed;
     }
 
-    std::optional<int> count(const char* name, int most) {
-        const json* field = find(name);
-        if (field == nullptr) return std::nullopt;
-        if (!field->is_number_integer() || *field < 1 || *field > most) {
-            wrong(name, "must be a whole number from 1 to " + std::to_string(most));
-            return std::nullopt;
-        }
-        return field->get<int>();
+    std::optional<int> count(std::string_view name, int most) {
+        const std::optional<JsonValue> field = find(name);
+        if (!field) return std::nullopt;
+        const std::optional<std::int64_t> value = field->integer();
+        if (value && *value >= 1 && *value <= most) return static_cast<int>(*value);
+        wrong(name, "must be a whole number from 1 to " + std::to_string(most));
+        return std::nullopt;
     }
 
-    std::string object(const char* name) {
-        const json* field = find(name);
-        if (field == nullptr) return {};
-        const bool texts = field->is_object() && std::all_of(field->begin(), field->end(),
-                                                             [](const json& value) { return value.is_string(); });
-        if (!texts) {
-            wrong(name, "must be an object of strings");
-            return {};
-        }
-        return field->dump();
+    std::string object(std::string_view name) {
+        const std::optional<JsonValue> field = find(name);
+        if (!field) return {};
+        bool texts = field->kind() == JsonValue::Kind::object;
+        for (JsonParts part(*field); part.next();) texts = texts && part.value().kind() == JsonValue::Kind::string;
+        if (texts) return json::parse(field->text()).dump();  // each name once
+        wrong(name, "must be an object of strings");
+        return {};
     }
 
-    const json* find(const char* name) {
-        known_.emplace_back(name);
-        const auto field = body_.find(name);
-        return field == body_.end() || field->is_null() ? nullptr : &*field;
+    // As it is written: a tree would change numbers that no double holds.
+    std::optional<std::string_view> as_written(std::string_view name) const {
+        const std::optional<JsonValue>& field = fields_[*index_of(name)];
+        return field ? std::optional(field->text()) : std::nullopt;
     }
 
     std::nullopt_t wrong(std::string_view name, const std::string& what) {
-        problems_ += (problems_.empty() ? "" : "; ") + std::string(name) + " " + what;
+        problems_.append(problems_.empty() ? "" : "; ").append(name).append(" ").append(what);
         return std::nullopt;
     }
 
     std::string problems() {
-        for (const auto& [name, value] : body_.items()) {
-            if (std::ranges::find(known_, name) == known_.end()) wrong(name, "is not a field of a job");
-        }
+        for (const std::string& name : unknown_) wrong(name, "is not a field of a job");
         return problems_;
     }
 
 private:
-    const json& body_;
-    std::vector<std::string> known_;
-    std::string problems_;
-};
-
-// As it is written: a tree would change numbers that no double holds.
-std::optional<std::string> payload_of(const JsonValue& body) {
-    std::optional<std::string> payload;
-    std::string buffer;
-    for (JsonParts part(body); part.next();) {
-        if (part.name(buffer) == "payload") payload = part.value().text();
+    static std::optional<std::size_t> index_of(std::string_view name) {
+        const auto found = std::ranges::find(field_names, name);
+        if (found == field_names.end()) return std::nullopt;
+        return static_cast<std::size_t>(found - field_names.begin());
     }
-    return payload;
-}
+
+    // One that is null is not there.
+    std::optional<JsonValue> find(std::string_view name) const {
+        const std::optional<JsonValue>& field = fields_[*index_of(name)];
+        return field && field->kind() != JsonValue::Kind::null ? field : std::nullopt;
+    }
+
+    std::array<std::optional<JsonValue>, field_names.size()> fields_;
+    std::set<std::string> unknown_;
+    std::string buffer_, problems_;
+};
 
 }  // namespace
 
@@ -110,9 +121,7 @@ Result<Submission> parse_submission(std::string_view text) {
     if (checked->kind() != JsonValue::Kind::object) {
         return failure(Error::Code::invalid, "the body must be a JSON object");
     }
-    const json body = json::parse(text);
-
-    SubmissionReader reader(body);
+    SubmissionReader reader(*checked);
     Submission job;
     job.type = reader.text("type").value_or("");
     job.key = reader.text("key");
@@ -137,9 +146,8 @@ Result<Submission> parse_submission(std::string_view text) {
     if (std::ranges::find(lanes, job.priority) == std::end(lanes)) {
         reader.wrong("priority", "must be critical, high, normal, low or background");
     }
-    reader.find("payload");
-    if (std::optional<std::string> payload = payload_of(*checked)) {
-        job.payload = std::move(*payload);
+    if (const std::optional<std::string_view> payload = reader.as_written("payload")) {
+        job.payload = *payload;
         job.content_type = "application/json";
     } else {
         reader.wrong("payload", "is missing");
@@ -150,6 +158,7 @@ Result<Submission> parse_submission(std::string_view text) {
 
 std::vector<Field> submission_headers(const Submission& job, Time now) {
     std::vector<Field> headers;
+    headers.reserve(13);
     const auto add = [&](std::string_view name, std::string value) {
         if (!value.empty()) headers.push_back({std::string(name), std::move(value)});
     };

@@ -97,6 +97,37 @@ TEST(Submission, that_is_no_json_object_is_refused) {
     }
 }
 
+TEST(Submission, the_last_of_two_fields_of_one_name_counts) {
+    const Result<Submission> job = parse_submission(
+        R"({"payload":1,"type":7,"labels":{"a":"1"},"type":"send","labels":{"b":"2","a":"x","a":"\u00e9"},"payload":[2]})");
+    ASSERT_TRUE(job) << job.error().message;
+    EXPECT_EQ(job->type, "send");
+    EXPECT_EQ(job->payload, "[2]");
+    EXPECT_EQ(job->labels, R"({"a":"é","b":"2"})");
+}
+
+TEST(Submission, a_field_that_is_null_is_not_there_but_a_payload_may_be) {
+    const Result<Submission> job = parse_submission(R"({"payload":null,"key":null,"maxAttempts":null,"labels":null})");
+    ASSERT_TRUE(job) << job.error().message;
+    EXPECT_EQ(job->payload, "null");
+    EXPECT_FALSE(job->key);
+    EXPECT_EQ(job->labels, "");
+}
+
+TEST(Submission, takes_only_whole_numbers_of_attempts) {
+    for (const char* wrong : {"0", "101", "3.0", "3e0", "-1", "\"3\"", "true", "[3]", "99999999999999999999"}) {
+        const Result<Submission> job = parse_submission("{\"payload\":1,\"maxAttempts\":" + std::string(wrong) + "}");
+        ASSERT_FALSE(job) << wrong;
+        EXPECT_EQ(job.error().message, "maxAttempts must be a whole number from 1 to 100");
+    }
+}
+
+TEST(Submission, names_each_unknown_field_once) {
+    const Result<Submission> job = parse_submission(R"({"payload":1,"b":1,"a":1,"b":2,"":3})");
+    ASSERT_FALSE(job);
+    EXPECT_EQ(job.error().message, " is not a field of a job; a is not a field of a job; b is not a field of a job");
+}
+
 TEST(Submission, with_both_a_delay_and_a_time_is_refused) {
     const Result<Submission> job = parse_submission(R"({"payload":1,"delay":"1s","runAt":"2026-11-23T10:00:00Z"})");
     ASSERT_FALSE(job);
