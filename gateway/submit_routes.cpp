@@ -2,8 +2,6 @@
 #include <algorithm>
 #include <memory>
 
-#include <nlohmann/json.hpp>
-
 #include "gateway/core/job_order.h"
 #include "gateway/routes.h"
 #include "gateway/submission_intake.h"
@@ -13,8 +11,6 @@
 namespace drover::gateway {
 namespace {
 
-using nlohmann::ordered_json;
-
 constexpr std::size_t most_in_batch = 1000;
 constexpr std::size_t longest_key = 255;
 constexpr std::size_t most_around_payload = 256 * 1024;  // of a job's body: its other fields, escapes and white space
@@ -23,8 +19,18 @@ std::string location_of(const std::string& id) { return "/v1/jobs/" + id; }
 
 std::string traceparent_of(const Call& call) { return std::string(call.request.header("traceparent")); }
 
+// Written without a tree, as a batch has many.
+void append_job(std::string& out, std::string_view id, std::string_view job_state, std::string_view error = {}) {
+    jobqueue::append_json_string(out += R"({"id":)", id);
+    jobqueue::append_json_string(out += R"(,"state":)", job_state);
+    if (!error.empty()) jobqueue::append_json_string(out += R"(,"error":)", error);
+    out += '}';
+}
+
 http::Response submitted(const std::string& id, std::string_view job_state) {
-    http::Response response = http::json_response(202, ordered_json{{"id", id}, {"state", job_state}}.dump());
+    std::string body;
+    append_job(body, id, job_state);
+    http::Response response = http::json_response(202, std::move(body));
     response.headers.push_back({"location", location_of(id)});
     return response;
 }
@@ -68,18 +74,29 @@ void submit_one(GatewayState& state, const SharedCall& call) {
 
 // What became of a batch so far; it answers when the last one is settled.
 struct BatchAnswer {
+    struct OfJob {
+        std::string id;
+        std::string_view state;
+        std::string error{};
+    };
     SharedCall call;
-    std::vector<ordered_json> jobs;
+    std::vector<OfJob> jobs;
     std::size_t open = 0, refused = 0;
 
     void settle(std::size_t index, const Result<Accepted>& accepted) {
         if (!accepted) {
             ++refused;
-            jobs[index]["state"] = "refused";
-            jobs[index]["error"] = accepted.error().message;
+            jobs[index].state = "refused";
+            jobs[index].error = accepted.error().message;
         }
         if (--open > 0) return;
-        call->answer(refused == 0 ? 202 : refused == jobs.size() ? 503 : 207, {{"jobs", jobs}});
+        std::string body = R"({"jobs":[)";
+        for (const OfJob& job : jobs) {
+            if (&job != jobs.data()) body += ',';
+            append_job(body, job.id, job.state, job.error);
+        }
+        const int status = refused == 0 ? 202 : refused == jobs.size() ? 503 : 207;
+        call->reply(http::json_response(status, body += "]}"));
     }
 };
 
@@ -116,7 +133,7 @@ void submit_batch(GatewayState& state, const SharedCall& call) {
         problems += (problems.empty() ? "[" : "; [") + std::to_string(index) + "]: " + order.error().message;
     }
     if (!problems.empty()) return call->refuse({.code = code, .message = problems});
-    if (orders.empty()) return call->answer(202, {{"jobs", ordered_json::array()}});
+    if (orders.empty()) return call->reply(http::json_response(202, R"({"jobs":[]})"));
 
     const std::string body = batch_key->empty() ? "" : sha256_hex(call->request.body);
     std::vector<KeyClaim> claims;
@@ -133,12 +150,12 @@ void submit_batch(GatewayState& state, const SharedCall& call) {
     answer->call = call;
     answer->open = orders.size();
     for (const JobOrder& order : orders) {
-        answer->jobs.push_back({{"id", order.id}, {"state", order.due ? "delayed" : "waiting"}});
+        answer->jobs.push_back({order.id, order.due ? "delayed" : "waiting"});
     }
     for (std::size_t i = 0; i < orders.size(); ++i) {
         KeyClaim& claim = claims[i];
         if (claim.answer != KeyBook::Answer::fresh) {
-            if (claim.answer == KeyBook::Answer::known) answer->jobs[i] = {{"id", claim.job_id}, {"state", "known"}};
+            if (claim.answer == KeyBook::Answer::known) answer->jobs[i] = {claim.job_id, "known"};
             const Result<Accepted> outcome = claim.answer == KeyBook::Answer::known
                                                  ? Result<Accepted>(Accepted{})
                                                  : tl::unexpected(refused_key(claim.answer));
