@@ -278,7 +278,7 @@ void ServerConnection::on_request() {
 
     is_head_request_ = request.method == "HEAD";
     state_ = State::handling;
-    timer_.cancel();
+    deadline_.reset();
     auto once = std::make_shared<ReplyOnce>(weak_from_this(), parser_->keep_alive());
     request.when_gone = [weak = std::weak_ptr(once)](std::function<void()> gone) {
         if (const auto unanswered = weak.lock()) unanswered->watch(std::move(gone));
@@ -347,7 +347,7 @@ void ServerConnection::on_written(const error_code& ec, bool keep_alive) {
 
 void ServerConnection::begin_stream() {
     state_ = State::streaming;
-    timer_.cancel();
+    deadline_.reset();
     const auto stream = std::exchange(response_, {}).stream;
     stream(std::make_unique<Stream>(weak_from_this()));
 }
@@ -370,7 +370,7 @@ void ServerConnection::write_pieces() {
                       [self = shared_from_this()](const error_code& ec, std::size_t) {
                           if (self->state_ != State::streaming) return;
                           self->sending_.clear();
-                          self->timer_.cancel();
+                          self->deadline_.reset();
                           if (ec) return self->lose_stream();
                           if (!self->unsent_.empty()) return self->write_pieces();
                           if (self->stream_ended_) self->linger();
@@ -404,11 +404,24 @@ void ServerConnection::linger() {
     read();
 }
 
+// A timer set anew for each of these costs more than all the rest of a request's bookkeeping. So it is left as it is
+// where it ends sooner, and looks then how long there is left.
 void ServerConnection::expire_after(std::chrono::milliseconds limit) {
-    timer_.expires_after(limit);
+    deadline_ = std::chrono::steady_clock::now() + limit;
+    if (!awaits_deadline_ || timer_.expiry() > *deadline_) await_deadline();
+}
+
+void ServerConnection::await_deadline() {
+    awaits_deadline_ = true;
+    timer_.expires_at(*deadline_);
     timer_.async_wait([self = shared_from_this()](const error_code& ec) {
+        const auto now = std::chrono::steady_clock::now();
         // One that was due already when it was set anew cannot be cancelled any more.
-        if (!ec && self->timer_.expiry() <= std::chrono::steady_clock::now()) self->on_expired();
+        if (ec || self->timer_.expiry() > now) return;
+        self->awaits_deadline_ = false;
+        if (!self->deadline_) return;
+        if (*self->deadline_ > now) return self->await_deadline();
+        self->on_expired();
     });
 }
 

@@ -78,11 +78,14 @@ private:
     void lose_stream();
     void linger();
     void expire_after(std::chrono::milliseconds limit);
+    void await_deadline();
     void on_expired();
     void end();
 
     Transport transport_;
     boost::asio::steady_timer timer_;
+    std::optional<std::chrono::steady_clock::time_point> deadline_;  // of what is under way
+    bool awaits_deadline_ = false;                                   // or some time before it
     const ServerOptions& options_;
     Owner* owner_;
     State state_ = State::handshake;
