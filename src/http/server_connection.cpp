@@ -75,7 +75,10 @@ class ServerConnection::ReplyOnce {
 public:
     ReplyOnce(std::weak_ptr<ServerConnection> connection, bool keep_alive)
         : connection_(std::move(connection)), keep_alive_(keep_alive) {}
-    ~ReplyOnce() { send(problem(500, "Internal Server Error", "the request was dropped without an answer")); }
+    ~ReplyOnce() {
+        if (connection_.expired()) return;  // as it is after an answer: most are spared the making of a problem
+        send(problem(500, "Internal Server Error", "the request was dropped without an answer"));
+    }
     ReplyOnce(const ReplyOnce&) = delete;
     ReplyOnce& operator=(const ReplyOnce&) = delete;
 
