@@ -9,6 +9,7 @@ import re
 import signal
 import statistics
 import subprocess
+import tempfile
 import urllib.request
 
 from harness import BYTES, PARTITIONS, ROOT, cpu_micros, interleaved, median, ratio, reserve_ports, rss_mib, wait_for
@@ -36,9 +37,7 @@ class GatewayBench:
 
     def __init__(self, bench):
         self.bench = bench
-        self.folder = bench.folder / "gateway"
-        self.folder.mkdir()
-        self.events = 0  # that the view should have
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gateway-", dir=bench.folder))
 
     @contextlib.contextmanager
     def running(self):
@@ -53,6 +52,8 @@ class GatewayBench:
             wait_for(lambda: self.text("/readyz"), "the gateway")
             for queue, setting in KAFKA_SETTING.items():
                 self.make_queue(queue, setting)
+            self.events = self.bench.size("drover.events")  # that the view should have: those of gateways before
+            self.wait_for_view()
             yield self
         finally:
             self.process.terminate()
@@ -74,6 +75,9 @@ class GatewayBench:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
             return answer.read().decode()
 
+    def wait_for_view(self):
+        wait_for(lambda: self.figure("drover_gateway_view_events") >= self.events, "the view to have all jobs")
+
     def figure(self, metric):
         return float(re.search(rf"^{metric} (\S+)", self.text("/metrics"), re.MULTILINE)[1])
 
@@ -83,7 +87,7 @@ class GatewayBench:
         answer = self.submitted(queue, count, batch, rate, ids)
         if queue == "told":
             self.events += count
-            wait_for(lambda: self.figure("drover_gateway_view_events") >= self.events, "the view to have all jobs")
+            self.wait_for_view()
         return with_totals(answer | costs.so_far(count), servers=("gateway", "kafka"))
 
     def spool(self, count, batch=0):
@@ -126,8 +130,7 @@ class BullMQ:
     """Redis, emptied before each measurement, and BullMQ in a Node.js process."""
 
     def __init__(self, bench, durability):
-        self.folder = pathlib.Path(bench.folder) / f"redis-{durability}"
-        self.folder.mkdir()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="redis-", dir=bench.folder))
         self.appendfsync = APPENDFSYNC[durability]
 
     @contextlib.contextmanager
