@@ -36,7 +36,7 @@ async function repeat(count, inFlight, rate, one) {
     while (next < count) {
       const due = rate ? begun + (next++ * 1000) / rate : (next++, performance.now());
       const early = due - performance.now();
-      if (early > 0) await new Promise((go) => setTimeout(go, early));
+      if (early > 0) await new Promise((go) => setTimeout(go, Math.ceil(early)));
       await one();
       latencies.push(performance.now() - due);
     }
