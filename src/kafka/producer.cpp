@@ -98,8 +98,11 @@ public:
     Result<void> produce(const Message& message, std::uint64_t token) override {
         const bool hashed = patience_.partition_keys && !message.key && message.partition_key;
         void* opaque = to_opaque(hashed ? with_hash(*message.partition_key, token) : token);
+        if (current_->broken()) replace();
         if (const ApiError error = send(current_->client.get(), message, opaque, topic_)) {
-            return tl::unexpected(to_error(error.get(), topic_));
+            Error refused = to_error(error.get(), topic_);
+            refused.retryable = refused.retryable || current_->broken();
+            return tl::unexpected(std::move(refused));
         }
         ++current_->in_flight;
         return {};
