@@ -70,7 +70,7 @@ public:
         std::uint64_t spooled_records = 0;
         std::uint64_t spooled_bytes = 0;  // on disk
         std::optional<Time> oldest_spooled;
-        std::string spool_trouble;  // why the spool did not take the last entry; "" when it did
+        std::string spool_trouble;  // why the spool took no entry; "" since it took one, or let go of some
         std::uint64_t in_flight = 0;
         std::uint64_t damaged = 0;  // entries that could not be read, in quarantine, since the start
         std::uint64_t refused = 0;  // accepted records that Kafka refused for good, kept in the spool's folder

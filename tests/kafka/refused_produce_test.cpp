@@ -3,46 +3,15 @@
 #include <memory>
 
 #include <gtest/gtest.h>
-#include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
 #include <poll.h>
 
 #include "src/kafka/producer.h"
+#include "tests/kafka/mock_cluster.h"
 
 namespace drover::kafka {
 namespace {
 
-constexpr std::int16_t api_produce = 0;
-
-class MockCluster {
-public:
-    MockCluster() {
-        auto* configuration = rd_kafka_conf_new();
-        rd_kafka_conf_set_log_cb(configuration, nullptr);
-        client_ = rd_kafka_new(RD_KAFKA_PRODUCER, configuration, nullptr, 0);
-        cluster_ = rd_kafka_mock_cluster_new(client_, 1);
-        rd_kafka_mock_topic_create(cluster_, "jobs", 1, 1);
-    }
-    ~MockCluster() {
-        rd_kafka_mock_cluster_destroy(cluster_);
-        rd_kafka_destroy(client_);
-    }
-    MockCluster(const MockCluster&) = delete;
-    MockCluster& operator=(const MockCluster&) = delete;
-
-    Settings settings() const { return {{"bootstrap.servers", rd_kafka_mock_cluster_bootstraps(cluster_)}}; }
-    void refuse_next_produce(rd_kafka_resp_err_t code) {
-        rd_kafka_mock_push_request_errors(cluster_, api_produce, 1, code);
-    }
-    // Answers come this much later, so that requests overlap.
-    void delay_answers(std::chrono::milliseconds delay) {
-        rd_kafka_mock_broker_set_rtt(cluster_, 1, static_cast<int>(delay.count()));
-    }
-
-private:
-    rd_kafka_t* client_ = nullptr;
-    rd_kafka_mock_cluster_t* cluster_ = nullptr;
-};
+using test::MockCluster;
 
 // Every token's outcomes, until `count` came and the producer says that nothing is left.
 std::map<std::uint64_t, std::vector<Result<Acknowledged>>> collect(Producer& producer, Wakeup& wakeup,
