@@ -26,7 +26,6 @@ template <class T, auto destroy>
 using Owned = std::unique_ptr<T, Destroyer<destroy>>;
 using NewTopic = Owned<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
 using NewPartitions = Owned<rd_kafka_NewPartitions_t, rd_kafka_NewPartitions_destroy>;
-using Metadata = std::unique_ptr<const rd_kafka_metadata_t, Destroyer<rd_kafka_metadata_destroy>>;
 using DeleteTopic = Owned<rd_kafka_DeleteTopic_t, rd_kafka_DeleteTopic_destroy>;
 using DeleteRecords = Owned<rd_kafka_DeleteRecords_t, rd_kafka_DeleteRecords_destroy>;
 using TopicCollection = Owned<rd_kafka_TopicCollection_t, rd_kafka_TopicCollection_destroy>;
@@ -83,23 +82,14 @@ public:
         rd_kafka_set_log_queue(client_.get(), background.get());
     }
 
-    // Not by a DescribeCluster: librdkafka 2.12.1 aborts the program where an answer to it has no brokers, as that of a
-    // broker has that was stopped for a while and is fenced (rd_kafka_DescribeClusterResponse_parse).
     Result<int> broker_count() override {
-        const Beginning beginning = begin();
-        for (milliseconds slice{50};; slice = std::min(2 * slice, timeout_)) {
-            const auto left = std::chrono::ceil<milliseconds>(beginning.at + timeout_ - Clock::now());
-            if (left <= milliseconds(0) || is_refused(beginning)) return timed_out("brokers");
-            const rd_kafka_metadata_t* raw = nullptr;
-            const int wait = static_cast<int>(std::min(slice, left).count());
-            const auto code = rd_kafka_metadata(client_.get(), 0, nullptr, &raw, wait);
-            const Metadata metadata(raw);
-            if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-                reasons_->clear();
-                return metadata->broker_cnt;
-            }
-            if (code == RD_KAFKA_RESP_ERR__PARTIAL) std::this_thread::sleep_for(retry_interval / 10);
-        }
+        auto answer = ask(RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER, "brokers", [&](const auto* options, auto* queue) {
+            rd_kafka_DescribeCluster(client_.get(), options, queue);
+        });
+        if (!answer) return tl::unexpected(answer.error());
+        std::size_t count = 0;
+        rd_kafka_DescribeCluster_result_nodes(rd_kafka_event_DescribeCluster_result(answer->get()), &count);
+        return static_cast<int>(count);
     }
 
     Result<std::map<std::string, int>> topics(const std::vector<std::string>& names) override {
@@ -334,32 +324,24 @@ private:
     // Sends a request and waits for its answer.
     template <class Send>
     Result<Event> ask(rd_kafka_admin_op_t operation, const std::string& what, Send send) {
-        const Beginning beginning = begin();
+        const auto begin = Clock::now();
+        const auto reasons_before = reasons_->count();
         const Queue queue(rd_kafka_queue_new(client_.get()));
         const AdminOptions options(rd_kafka_AdminOptions_new(client_.get(), operation));
         if (auto set = set_options(*options, operation); !set) return tl::unexpected(set.error());
         send(options.get(), queue.get());
         for (;;) {
-            const auto left = std::chrono::ceil<milliseconds>(beginning.at + timeout_ - Clock::now());
+            const auto left = std::chrono::ceil<milliseconds>(begin + timeout_ - Clock::now());
             // In slices: a refused password ends the wait, though librdkafka would go on trying.
             const auto slice = std::clamp(left, milliseconds(0), milliseconds(50));
             Event event(rd_kafka_queue_poll(queue.get(), static_cast<int>(slice.count())));
             if (event) return outcome(std::move(event), what);
-            if (left <= milliseconds(0) || is_refused(beginning)) return timed_out(what);
+            if (left <= milliseconds(0)) return timed_out(what);
+            // A refusal of an earlier call counts once this one had time for an attempt of its own.
+            if (reasons_->count() == reasons_before && left + retry_interval > timeout_) continue;
+            const auto reason = reasons_->last();
+            if (reason && reason->code == Error::Code::unauthorized) return timed_out(what);
         }
-    }
-
-    struct Beginning {  // of a call
-        Clock::time_point at;
-        std::size_t reasons;
-    };
-    Beginning begin() const { return {Clock::now(), reasons_->count()}; }
-
-    // A refusal of an earlier call counts once this one had time for an attempt of its own.
-    bool is_refused(const Beginning& beginning) const {
-        if (reasons_->count() == beginning.reasons && Clock::now() < beginning.at + retry_interval) return false;
-        const auto reason = reasons_->last();
-        return reason && reason->code == Error::Code::unauthorized;
     }
 
     // A coordinator that moves, or that a young cluster has not made yet, is asked again.
