@@ -335,6 +335,12 @@ private:
             // In slices: a refused password ends the wait, though librdkafka would go on trying.
             const auto slice = std::clamp(left, milliseconds(0), milliseconds(50));
             Event event(rd_kafka_queue_poll(queue.get(), static_cast<int>(slice.count())));
+            const bool knows_no_broker = event && rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__PARTIAL;
+            if (knows_no_broker && left > milliseconds(0)) {  // it is not registered itself yet
+                std::this_thread::sleep_for(between_questions);
+                send(options.get(), queue.get());
+                continue;
+            }
             if (event) return outcome(std::move(event), what);
             if (left <= milliseconds(0)) return timed_out(what);
             // A refusal of an earlier call counts once this one had time for an attempt of its own.

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -239,3 +240,23 @@ def test_a_setting_that_librdkafka_refuses_ends_the_sidecar_with_2_and_is_named(
     with sidecar:
         assert sidecar.wait(30) == 2
         assert setting in sidecar.log_text()
+
+
+def test_A2_a_broker_that_was_frozen_is_found_again_by_everybody(folder):
+    """Until it is registered again it tells of topics and of no brokers: who asks then must not forget it, or abort."""
+    with KafkaCluster.temporary(settings=["broker.session.timeout.ms=1000", "broker.heartbeat.interval.ms=500"]) as kafka:
+        client = KafkaClient(kafka.bootstrap)
+        queue = Queue(client, folder, partitions=2)
+        tool = client.command("positions", queue.group)
+        with Worker() as worker, queue.sidecar(worker) as sidecar:
+            sidecar.wait_until_joined(queue.all_partitions)
+            for freeze in range(4):
+                os.kill(kafka.pids()[1], signal.SIGSTOP)
+                time.sleep(2)  # twice its session
+                asking = [subprocess.Popen(tool, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(4)]
+                time.sleep(1)  # in which their connections wait for it
+                os.kill(kafka.pids()[1], signal.SIGCONT)
+                said = [each.communicate(timeout=90)[1] for each in asking]
+                assert [each.returncode for each in asking] == [0] * len(asking), said
+                queue.produce(*(Record(b"x", b"%d-%d" % (freeze, i)) for i in range(20)))
+                worker.wait_for(lambda jobs: len({job.key for job in jobs}) == 20 * (freeze + 1), "every job")
