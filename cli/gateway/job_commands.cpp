@@ -221,8 +221,8 @@ void add_job_commands(CLI::App& app, Chosen& chosen, const Environment& environm
         add_output_option(*command, to->output);
         command->add_flag("--follow", to->follow, "Until the job ends");
     }
-    const auto [command, to] = add("jobs", "The jobs of a queue, by state, type, error, label, text or payload", jobs_footer,
-                                   [](Arguments& a, const Environment& e) { return list_jobs(a, e); });
+    const auto [command, to] = add("jobs", "The jobs of a queue, by state, type, error, label, text or payload",
+                                   jobs_footer, [](Arguments& a, const Environment& e) { return list_jobs(a, e); });
     add_queue_option(*command, to->queue);
     add_namespace_option(*command, to->gateway);
     JobQuery& query = to->query;
