@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -340,24 +339,29 @@ private:
 
     // Kafka was asked in vain.
     void remember_queues() {
-        if (state_.knows_queues) return;
+        if (state_.knows_queues || std::exchange(has_remembered_, true)) return;
         Result<QueueRecords> records = read_queue_file(queue_file());
         if (!records)
             return log::warn("queues are known only once Kafka is there", {{"error", records.error().message}});
-        queue_records_ = std::move(*records);
-        for (const auto& [key, value] : queue_records_) {
-            remembered_.insert(key);
+        for (const auto& [key, value] : *records) {
             if (state_.queues.apply(key, value)) state_.knows_queues = true;
         }
+        queue_records_ = std::move(*records);
     }
 
-    // What is in the file, and was deleted while this gateway did not run.
-    void forget_queues() {
-        for (const std::string& key : remembered_) {
-            if (state_.queues.apply(key, std::nullopt)) queues_changed_ = true;
-            queue_records_.erase(key);
+    // What drover.gateway says now takes the place of what was remembered, all at once: on the way to its end it says
+    // what was true once.
+    void replace_queues() {
+        state_.queues = QueueDirectory(state_.settings.default_namespace);
+        queue_records_ = std::move(replayed_records_);
+        for (const auto& [key, value] : queue_records_) apply_queue(key, value);
+        queues_changed_ = true;
+    }
+
+    void apply_queue(std::string_view key, std::optional<std::string_view> value) {
+        if (const Result<void> applied = state_.queues.apply(key, value); !applied) {
+            log::warn("a queue's record cannot be understood", {{"key", key}, {"error", applied.error().message}});
         }
-        remembered_.clear();
     }
 
     void log_record(std::string_view key, std::optional<std::string_view> value, Time at) override {
@@ -384,16 +388,15 @@ private:
             return;
         }
         if (!key.starts_with(jobqueue::queue_record_prefix)) return;
-        queues_changed_ = true;
-        if (const Result<void> applied = state_.queues.apply(key, value); !applied) {
-            log::warn("a queue's record cannot be understood", {{"key", key}, {"error", applied.error().message}});
-        }
-        remembered_.erase(std::string(key));
+        QueueRecords& records = state_.has_read_log ? queue_records_ : replayed_records_;
         if (value) {
-            queue_records_.insert_or_assign(std::string(key), std::string(*value));
+            records.insert_or_assign(std::string(key), std::string(*value));
         } else {
-            queue_records_.erase(std::string(key));
+            records.erase(std::string(key));
         }
+        if (!state_.has_read_log) return;
+        queues_changed_ = true;
+        apply_queue(key, value);
     }
 
     void hear_audit(std::string_view key, std::optional<std::string_view> value) {
@@ -405,7 +408,7 @@ private:
 
     void log_read(bool caught_up) override {
         if (caught_up && !std::exchange(state_.has_read_log, true)) {
-            forget_queues();
+            replace_queues();
             state_.knows_queues = true;
             log::info("queues are known", {{"queues", state_.queues.all().size()}});
         }
@@ -421,7 +424,6 @@ private:
         for (const auto& [name, queue] : state_.queues.all()) queues.push_back(queue);
         monitor_->watch(std::move(queues));
         feeder_->retain(retention_of(state_.queues));
-        if (!state_.has_read_log) return;
         if (const Result<void> written = write_queue_file(queue_file(), queue_records_); !written) {
             log::warn("a start without Kafka would not know the queues", {{"error", written.error().message}});
         }
@@ -540,8 +542,9 @@ private:
     AlertBook alerts_;
     AlertLimits alert_limits_;
     QueueRecords queue_records_;
-    std::set<std::string> remembered_;  // keys that the file has, and that drover.gateway has not told yet
-    bool queues_changed_ = false;       // since they were told to monitor and feeder
+    QueueRecords replayed_records_;  // until drover.gateway is read to its end
+    bool has_remembered_ = false;
+    bool queues_changed_ = false;  // since they were told to monitor and feeder
 };
 
 }  // namespace

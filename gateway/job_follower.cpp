@@ -52,7 +52,8 @@ void JobFollower::ask() {
                   self->asking_ = false;
                   if (const Listener listener = self->listener_) listener(found);
                   if (std::exchange(self->again_, false)) self->ask();
-              });
+              },
+              ViewReaders::Cost::few_rows);
 }
 
 }  // namespace drover::gateway

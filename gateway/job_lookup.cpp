@@ -28,7 +28,8 @@ void with_job(GatewayState& state, const SharedCall& call, std::function<void(Jo
                         std::optional<JobDetail> detail = visible_job(state, *call, *found);
                         if (!detail) return call->refuse(unknown_job(call->part("id")));
                         then(std::move(*detail));
-                    });
+                    },
+                    ViewReaders::Cost::few_rows);
 }
 
 bool allowed(const GatewayState& state, const SharedCall& call, Role role, const std::string& queue) {

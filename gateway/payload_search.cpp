@@ -19,13 +19,6 @@ struct Standing {
     std::vector<JobKey> fitting;  // filled by the reader's thread
 };
 
-struct Search {
-    std::vector<Job> jobs;
-    std::set<JobKey> fitting;
-    std::size_t open = 0;  // partitions that are not looked through yet
-    FoundJobs done;        // nothing: it has failed, and that was told
-};
-
 void look_at(Standing& standing, std::string_view text, std::int64_t offset, const StoredRecord& record) {
     if (!has_text(record.value.value_or(""), text)) return;
     const auto [first, last] = standing.jobs.equal_range(offset);
@@ -33,14 +26,50 @@ void look_at(Standing& standing, std::string_view text, std::int64_t offset, con
     if (found != last) standing.fitting.push_back(found->second.key);
 }
 
-void on_looked_through(Search& search, const Standing& standing, const Result<void>& read) {
-    if (!search.done) return;
-    if (!read) return std::exchange(search.done, {})(tl::unexpected(read.error()));
-    search.fitting.insert(standing.fitting.begin(), standing.fitting.end());
-    if (--search.open > 0) return;
-    std::erase_if(search.jobs, [&](const Job& job) { return !search.fitting.contains(job.key); });
-    search.done(std::move(search.jobs));
-}
+// One partition after the other: others read payloads meanwhile.
+class Search : public std::enable_shared_from_this<Search> {
+public:
+    Search(RecordReader& records, std::string text, std::vector<Job> jobs, FoundJobs done)
+        : records_(records), text_(std::move(text)), jobs_(std::move(jobs)), done_(std::move(done)) {
+        for (const Job& job : jobs_) {
+            if (job.topic.empty()) continue;
+            auto& standing = places_[{job.topic, job.partition}];
+            if (!standing) standing = std::make_shared<Standing>();
+            standing->jobs.emplace(job.offset, job);
+        }
+    }
+
+    void go_on() {
+        if (places_.empty()) {
+            std::erase_if(jobs_, [this](const Job& job) { return !fitting_.contains(job.key); });
+            return done_(std::move(jobs_));
+        }
+        const auto place = places_.extract(places_.begin());
+        const std::shared_ptr<Standing> standing = place.mapped();
+        std::vector<std::int64_t> offsets;
+        for (const auto& [offset, job] : standing->jobs) {
+            if (offsets.empty() || offsets.back() != offset) offsets.push_back(offset);
+        }
+        records_.read_all(
+            {place.key().first, place.key().second}, std::move(offsets),
+            [standing, text = text_](std::int64_t offset, const StoredRecord& record) {
+                look_at(*standing, text, offset, record);
+            },
+            [self = shared_from_this(), standing](const Result<void>& read) {
+                if (!read) return self->done_(tl::unexpected(read.error()));
+                self->fitting_.insert(standing->fitting.begin(), standing->fitting.end());
+                self->go_on();
+            });
+    }
+
+private:
+    RecordReader& records_;
+    const std::string text_;
+    std::vector<Job> jobs_;
+    std::map<Place, std::shared_ptr<Standing>> places_;  // that are not looked through yet
+    std::set<JobKey> fitting_;
+    const FoundJobs done_;
+};
 
 }  // namespace
 
@@ -52,30 +81,7 @@ bool is_record_of(const Job& job, const StoredRecord& record) {
 }
 
 void search_payloads(RecordReader& records, std::vector<Job> jobs, const std::string& text, FoundJobs done) {
-    std::map<Place, std::shared_ptr<Standing>> places;
-    for (const Job& job : jobs) {
-        if (job.topic.empty()) continue;
-        auto& standing = places[{job.topic, job.partition}];
-        if (!standing) standing = std::make_shared<Standing>();
-        standing->jobs.emplace(job.offset, job);
-    }
-    if (places.empty()) return done(std::vector<Job>());
-    const auto search = std::make_shared<Search>();
-    search->jobs = std::move(jobs);
-    search->open = places.size();
-    search->done = std::move(done);
-    for (const auto& [place, standing] : places) {
-        std::vector<std::int64_t> offsets;
-        for (const auto& [offset, job] : standing->jobs) {
-            if (offsets.empty() || offsets.back() != offset) offsets.push_back(offset);
-        }
-        records.read_all(
-            {place.first, place.second}, std::move(offsets),
-            [standing = standing, text](std::int64_t offset, const StoredRecord& record) {
-                look_at(*standing, text, offset, record);
-            },
-            [search, standing = standing](const Result<void>& read) { on_looked_through(*search, *standing, read); });
-    }
+    std::make_shared<Search>(records, text, std::move(jobs), std::move(done))->go_on();
 }
 
 }  // namespace drover::gateway

@@ -1,5 +1,8 @@
 #include "gateway/queue_file.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <fstream>
 #include <system_error>
 
@@ -8,6 +11,18 @@
 namespace drover::gateway {
 
 using nlohmann::json;
+
+namespace {
+
+bool sync(const std::filesystem::path& path) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    const bool synced = ::fsync(file) == 0;
+    ::close(file);
+    return synced;
+}
+
+}  // namespace
 
 Result<QueueRecords> read_queue_file(const std::filesystem::path& path) {
     std::error_code error;
@@ -33,11 +48,12 @@ Result<void> write_queue_file(const std::filesystem::path& path, const QueueReco
         std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
         file << json(records).dump(-1, ' ', false, json::error_handler_t::replace);
         file.close();
-        if (!file) return failure(Error::Code::unavailable, "cannot write " + fresh.string(), true);
+        if (!file || !sync(fresh)) return failure(Error::Code::unavailable, "cannot write " + fresh.string(), true);
     }
     std::error_code error;
     std::filesystem::rename(fresh, path, error);
     if (error) return failure(Error::Code::unavailable, "cannot write " + path.string() + ": " + error.message(), true);
+    sync(path.parent_path());
     return {};
 }
 

@@ -16,6 +16,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr int default_page = 50, largest_page = 1000;
+constexpr std::size_t longest_text = 1024;
 constexpr Duration default_window = std::chrono::hours(1), longest_window = std::chrono::hours(7 * 24);
 
 void list_queues(GatewayState& state, const SharedCall& call) {
@@ -105,6 +106,9 @@ void list_jobs(GatewayState& state, const SharedCall& call) {
     if (!filter) return call->refuse(filter.error());
     const auto limit = call->query.number("limit", default_page, 1, largest_page);
     if (!limit) return call->refuse(limit.error());
+    if (call->query.get("payload").size() > longest_text) {
+        return call->refuse({.code = Error::Code::invalid, .message = "payload must be at most 1 KiB long"});
+    }
     state.view->ask([filter = *filter, cursor = std::string(call->query.get("cursor")),
                      limit = static_cast<int>(*limit)](JobView& view) { return view.list(filter, cursor, limit); },
                     [&state, call](const Result<JobPage>& page) {

@@ -23,7 +23,10 @@ using Clock = std::chrono::steady_clock;
 constexpr auto patience = 5s;
 constexpr std::size_t most_waiting = 256;
 constexpr std::size_t most_at_once = 100;
-constexpr std::int64_t worth_reading_through = 5000;  // records; a seek costs a fetch, and its wait
+// What lies between two that are wanted is read, for a seek costs a fetch and its wait, up to so much of it.
+constexpr std::int64_t worth_reading_through = 5000;
+constexpr std::size_t bytes_worth_reading_through = 4 * 1024 * 1024;
+constexpr auto longest_question = 30s;
 
 Error gone() { return {.code = Error::Code::not_found, .message = "Kafka does not have the job's record any more"}; }
 
@@ -105,8 +108,10 @@ private:
     Result<void> read_on(kafka::Fetcher::Id id, const Question& question, const std::stop_token& stop) {
         std::span<const std::int64_t> wanted = question.offsets;
         bool from_beginning = false;
+        std::size_t passed_bytes = 0;
         std::string trouble;
-        for (auto end = Clock::now() + patience; Clock::now() < end && !stop.stop_requested();) {
+        const auto last = Clock::now() + longest_question;
+        for (auto end = Clock::now() + patience; Clock::now() < std::min(end, last) && !stop.stop_requested();) {
             wakeup_.clear();
             for (const kafka::ClientError& each : fetcher_->serve()) trouble = each.error.message;
             std::vector<kafka::Fetcher::Fetched> fetched;
@@ -120,10 +125,15 @@ private:
                     if (!wanted.empty() && wanted.front() == offset) {
                         question.each(offset, copy_of(*record));
                         wanted = wanted.subspan(1);
+                        passed_bytes = 0;
                     }
                     if (wanted.empty()) return {};
                     end = Clock::now() + patience;
-                    if (wanted.front() - offset <= worth_reading_through) continue;
+                    passed_bytes += record->value().value_or("").size();
+                    const bool is_far = wanted.front() - offset > worth_reading_through ||
+                                        (wanted.front() > offset + 1 && passed_bytes > bytes_worth_reading_through);
+                    if (!is_far) continue;
+                    passed_bytes = 0;
                     if (auto sought = fetcher_->seek(id, wanted.front()); !sought) return sought;
                     break;  // what else was taken lies before it
                 }

@@ -1,7 +1,8 @@
 // Looks records up in Kafka by where they stand. Room: gateway.
 //
 // It has a thread of its own, which asks for one after the other; answers are posted to the owner's executor. The
-// destructor waits for the question under way, at most 5 s. Where Kafka sends nothing for so long, that is an error.
+// destructor waits for the question under way, at most 5 s. Where Kafka sends nothing for so long, or a question takes
+// more than 30 s, that is an error.
 #pragma once
 
 #include <utility>  // before Boost 1.74's coroutine headers, which forget it

@@ -106,7 +106,8 @@ void submit_batch(GatewayState& state, const SharedCall& call) {
     const Result<std::string_view> batch_key = idempotency_key_of(*call);
     if (!batch_key) return call->refuse(batch_key.error());
     const auto key_of = [&](std::size_t i) {
-        return batch_key->empty() ? std::string() : std::string(*batch_key) + "/" + std::to_string(i);
+        // A line end: no header has one, so no single job has such a key.
+        return batch_key->empty() ? std::string() : std::string(*batch_key) + "\n" + std::to_string(i);
     };
     const auto json = jobqueue::read_json(call->request.body);
     if (!json || json->kind() != jobqueue::JsonValue::Kind::array) {

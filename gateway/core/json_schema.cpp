@@ -365,6 +365,8 @@ std::size_t length_of(std::string_view text) {
 }
 
 bool fits_format(const std::string& text, std::string_view format) {
+    constexpr std::size_t longest = 64;
+    if (text.size() > longest) return format != "date-time" && format != "date" && format != "time";
     if (format == "date-time") return parse_rfc3339(text).has_value();
     if (format == "date") return text.size() == 10 && parse_rfc3339(text + "T00:00:00Z").has_value();
     if (format == "time") return parse_rfc3339("2000-01-01T" + text).has_value();
@@ -391,6 +393,8 @@ public:
 private:
     static constexpr std::size_t least_steps = 10'000, steps_a_byte = 16;
     static constexpr std::size_t bytes_a_step = 4;  // of a text that is searched
+    static constexpr std::size_t pattern_steps_at_once = 500;
+    static constexpr std::size_t most_shown = 1000;
 
     // --- what goes on is of no use
 
@@ -417,6 +421,22 @@ private:
         return !std::exchange(failed_, failed_before);
     }
 
+    // --- what things cost
+
+    static std::size_t size_of(const json& value) {
+        return value.is_string() ? value.get_ref<const std::string&>().size() : value.size();
+    }
+    // Two of unlike sizes are told apart at once.
+    bool spend_on_both(const json& a, const json& b) {
+        const bool are_alike = a.type() == b.type() && size_of(a) == size_of(b);
+        return spend(1 + (are_alike ? bytes_of(a) / bytes_a_step : 0));
+    }
+    // Of texts and lists the order goes by what they begin with, of whatever size they are.
+    bool spend_on_order(const json& a, const json& b) {
+        return spend(1 + (a.type() == b.type() ? std::min(bytes_of(a), bytes_of(b)) / bytes_a_step : 0));
+    }
+    bool spend_on_text(std::size_t bytes, std::size_t times) { return spend(1 + bytes / bytes_a_step * times); }
+
     // --- the rules
 
     void judge(const SchemaNode& schema, const json& value, const Place* place) {
@@ -438,14 +458,21 @@ private:
             for (const std::string& each : schema.types) names += (names.empty() ? "" : " or ") + each;
             complain(place, "must be of type " + names);
         }
-        const auto is_same = [&](const json& other) { return spend(1 + other.size()) && other == value; };
+        const auto is_same = [&](const json& other) { return spend_on_both(value, other) && other == value; };
         if (schema.constant && !is_same(*schema.constant)) complain(place, "must be " + shown(*schema.constant));
         if (schema.choice && std::ranges::none_of(*schema.choice, is_same)) {
             complain(place, "must be one of " + shown(*schema.choice));
         }
     }
 
-    static std::string shown(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+    // For a complaint; of one that nobody hears nothing.
+    std::string shown(const json& value) const {
+        if (quiet_ > 0 || complaints_.size() >= most_) return "";
+        std::string text =
+            value.dump(-1, ' ', true, json::error_handler_t::replace);  // in ASCII: it may be cut anywhere
+        if (text.size() > most_shown) text.replace(most_shown, std::string::npos, "…");
+        return text;
+    }
 
     void judge_number(const SchemaNode& schema, const json& value, const Place* place) {
         const auto number = value.get<long double>();
@@ -464,18 +491,21 @@ private:
         if (most && count > *most) complain(place, "must have at most " + std::to_string(*most) + of);
     }
 
+    // A long text or a large pattern may cost their product.
     bool matches(const SchemaNode::Pattern& pattern, const std::string& text) {
-        return spend(1 + text.size() / bytes_a_step) && re2::RE2::PartialMatch(text, *pattern);
+        const auto steps = static_cast<std::size_t>(pattern->ProgramSize()) / pattern_steps_at_once + 1;
+        return spend_on_text(text.size(), steps) && re2::RE2::PartialMatch(text, *pattern);
     }
 
     void judge_text(const SchemaNode& schema, const std::string& text, const Place* place) {
-        if (schema.min_length || schema.max_length) {
+        if ((schema.min_length || schema.max_length) && spend_on_text(text.size(), 1)) {
             check_count(length_of(text), schema.min_length, schema.max_length, " characters", place);
         }
         if (schema.pattern && !matches(schema.pattern, text)) {
             complain(place, "must match the pattern " + schema.pattern->pattern());
         }
-        if (!fits_format(text, schema.format)) complain(place, "must be a " + schema.format);
+        if (!schema.format.empty() && spend(1) && !fits_format(text, schema.format))
+            complain(place, "must be a " + schema.format);
     }
 
     void judge_array(const SchemaNode& schema, const json& value, const Place* place) {
@@ -500,8 +530,8 @@ private:
     bool are_unique(const json& items) {
         std::vector<const json*> sorted;
         for (const json& each : items) sorted.push_back(&each);
-        const auto is_less = [this](const json* a, const json* b) { return spend(1 + a->size()) && *a < *b; };
-        const auto is_same = [this](const json* a, const json* b) { return spend(1 + a->size()) && *a == *b; };
+        const auto is_less = [this](const json* a, const json* b) { return spend_on_order(*a, *b) && *a < *b; };
+        const auto is_same = [this](const json* a, const json* b) { return spend_on_both(*a, *b) && *a == *b; };
         std::stable_sort(sorted.begin(), sorted.end(), is_less);
         return std::adjacent_find(sorted.begin(), sorted.end(), is_same) == sorted.end();
     }
@@ -512,7 +542,7 @@ private:
             if (spend(1) && !value.contains(name)) complain(place, "lacks " + name);
         }
         for (const auto& [name, dependency] : schema.dependencies) {
-            if (!spend(1) || !value.contains(name)) continue;
+            if (!spend(1) || !value.contains(name) || !spend(dependency.names.size() + 1)) continue;
             for (const std::string& needed : dependency.names) {
                 if (!value.contains(needed)) complain(place, "lacks " + needed + ", which " + name + " needs");
             }

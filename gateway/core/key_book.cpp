@@ -73,8 +73,11 @@ std::vector<std::string> KeyBook::take_expired(Time now) {
 Result<void> KeyBook::apply(std::string_view key, std::optional<std::string_view> value) {
     const auto parsed = parse_record_key(key);
     if (!parsed) return failure(Error::Code::invalid, "it is no key's record");
+    // A request of ours is on its way: what it comes to will say more.
+    const auto held = entries_.find(*parsed);
+    const bool is_on_its_way = held != entries_.end() && !held->second.expires_at;
     if (!value) {
-        withdraw(*parsed);
+        if (!is_on_its_way) withdraw(*parsed);
         return {};
     }
     const json body = json::parse(*value, nullptr, false);
@@ -86,6 +89,7 @@ Result<void> KeyBook::apply(std::string_view key, std::optional<std::string_view
     if (!expires_at || job.empty() || !body.contains("fingerprint") || !body["fingerprint"].is_number_unsigned()) {
         return failure(Error::Code::invalid, "job, fingerprint and expiresAt are needed");
     }
+    if (is_on_its_way) return {};
     withdraw(*parsed);
     entries_[*parsed] = {job, body["fingerprint"].get<std::uint64_t>(), *expires_at};
     ends_.emplace(*expires_at, *parsed);

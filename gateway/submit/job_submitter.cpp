@@ -537,7 +537,7 @@ private:
         spool_->mark(low, tried, [this, low, tried](const Result<void>& marked) {
             marking_ = false;
             if (marked) {
-                spool_trouble_.clear();  // it can be written, and what was relayed has made room
+                if (low > marked_) spool_trouble_.clear();  // it can be written, and what was relayed has made room
                 marked_ = low;
                 tried_ = std::max(tried_, tried);
             } else {

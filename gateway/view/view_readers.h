@@ -34,15 +34,19 @@ public:
                                                        boost::asio::any_io_executor owner);
     ~ViewReaders();
 
+    // Of many questions at a time a thread takes several that look at a row or two: else most of the time would go into
+    // waking each other up.
+    enum class Cost { any, few_rows };
+
     // `question` is called with a JobView by one of the threads and returns a Result; `answer` gets it. Both are
     // copyable.
     template <class Question, class Answer>
-    void ask(Question question, Answer answer) {
+    void ask(Question question, Answer answer, Cost cost = Cost::any) {
         using Asked = std::invoke_result_t<Question&, JobView&>;
-        std::function<void(JobView&)> task = [this, question = std::move(question), answer](JobView& view) mutable {
-            post([answer = std::move(answer), asked = question(view)]() mutable { answer(std::move(asked)); });
+        Task task = [question = std::move(question), answer](JobView& view) mutable -> std::function<void()> {
+            return [answer = std::move(answer), asked = question(view)]() mutable { answer(std::move(asked)); };
         };
-        if (enqueue(std::move(task))) return;
+        if (enqueue(std::move(task), cost)) return;
         post([answer = std::move(answer)]() mutable {
             answer(Asked(failure(Error::Code::unavailable, "too many questions wait for the view of jobs", true)));
         });
@@ -50,9 +54,10 @@ public:
 
 private:
     class Pool;
+    using Task = std::function<std::function<void()>(JobView&)>;  // of a thread; what it returns is the owner's
     explicit ViewReaders(std::unique_ptr<Pool> pool);
 
-    bool enqueue(std::function<void(JobView&)> task);
+    bool enqueue(Task task, Cost cost);
     void post(std::function<void()> answer);
 
     std::unique_ptr<Pool> pool_;

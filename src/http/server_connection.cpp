@@ -350,6 +350,7 @@ void ServerConnection::on_written(const error_code& ec, bool keep_alive) {
 
 void ServerConnection::begin_stream() {
     state_ = State::streaming;
+    hold(0);
     deadline_.reset();
     const auto stream = std::exchange(response_, {}).stream;
     stream(std::make_unique<Stream>(weak_from_this()));

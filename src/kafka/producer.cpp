@@ -98,7 +98,7 @@ public:
     Result<void> produce(const Message& message, std::uint64_t token) override {
         const bool hashed = patience_.partition_keys && !message.key && message.partition_key;
         void* opaque = to_opaque(hashed ? with_hash(*message.partition_key, token) : token);
-        if (current_->broken()) replace();
+        if (current_->broken() && !has_no_successor_) replace();
         if (const ApiError error = send(current_->client.get(), message, opaque, topic_)) {
             Error refused = to_error(error.get(), topic_);
             refused.retryable = refused.retryable || current_->broken();
@@ -111,7 +111,7 @@ public:
     std::vector<Delivery> poll() override {
         std::vector<Delivery> deliveries;
         collect(*current_, false, deliveries);
-        if (current_->broken()) replace();
+        if (current_->broken()) replace();  // tried again with each poll
         for (auto& sender : abandoned_) collect(*sender, true, deliveries);
         std::erase_if(abandoned_, [this](auto& sender) {
             if (sender->in_flight > 0) return false;
@@ -162,6 +162,7 @@ private:
         auto configuration = configure_producer(settings_, linger_, patience_);
         auto client = configuration ? make_client(RD_KAFKA_PRODUCER, std::move(*configuration))
                                     : tl::unexpected(configuration.error());
+        has_no_successor_ = !client;
         if (!client) {  // the settings were good before; certificates may have gone since
             troubles_.push_back({.error = client.error(), .fatal = true});
             return;
@@ -179,6 +180,7 @@ private:
     Wakeup& wakeup_;
     std::string topic_;  // reused: librdkafka wants a terminated string
     std::vector<ClientError> troubles_;
+    bool has_no_successor_ = false;
     std::jthread undertaker_;
     std::vector<std::unique_ptr<Sender>> abandoned_;  // fatal, until each of their messages was answered
     std::unique_ptr<Sender> current_;

@@ -12,6 +12,13 @@ from processes import wait_until
 
 @pytest.mark.parametrize("stack", ["embedded-sqlite"], indirect=True)  # whose broker the test may stop
 def test_a_job_that_is_submitted_while_kafka_is_away_is_done_when_it_is_back_C11(stack):
+    queues, = stack.folder.rglob("queues.json")
+    queues.unlink()  # as of a gateway of an earlier version
+    gateway = stack.run.child(" gateway --port")
+    os.kill(gateway, signal.SIGKILL)
+    wait_until(lambda: stack.run.child(" gateway --port") != gateway, "another gateway")
+    wait_until(queues.exists, "the queues that it has read, in a file")
+    wait_until(stack.gateway.is_ready, "a gateway that is ready")
     before = stack.gateway.submit("jobs", {"before": 1})
     assert stack.gateway.job(before)["state"] == "completed"
     broker = stack.run.child("drover-broker")

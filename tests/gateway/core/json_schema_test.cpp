@@ -181,6 +181,16 @@ TEST(JsonSchema, C14_one_that_doubles_its_work_again_and_again_is_given_up) {
     EXPECT_THAT(complaints(many + "]}", std::string(1 << 20, 'x')), ElementsAre(HasSubstr("cannot be checked")));
 }
 
+TEST(JsonSchema, C14_of_a_long_list_a_complaint_shows_the_beginning_and_one_that_nobody_hears_nothing) {
+    json schema{{"enum", json::array()}};
+    for (int i = 0; i < 1000; ++i) schema["enum"].push_back("number " + std::to_string(i));
+    const auto said = complaints(schema.dump(), "none of them");
+    ASSERT_THAT(said, SizeIs(1));
+    EXPECT_THAT(said.front(), HasSubstr(R"(must be one of ["number 0","number 1")"));
+    EXPECT_LT(said.front().size(), 1100U);
+    EXPECT_THAT(complaints(json{{"anyOf", {schema, true}}}.dump(), "none of them"), IsEmpty());
+}
+
 TEST(JsonSchema, C14_patterns_have_no_more_memory_than_is_good) {
     EXPECT_THAT(refusal(R"({"pattern": "((a{100}){100}){100}"})"), HasSubstr("cannot be used"));
     json many = json::object();

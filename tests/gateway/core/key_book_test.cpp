@@ -39,6 +39,18 @@ TEST(KeyBook, C10_a_unique_job_is_alone_within_its_window_whatever_its_payload) 
     EXPECT_EQ(book.claim(one, "b", 2, t0 + 1h).answer, Answer::fresh);
 }
 
+TEST(KeyBook, C10_what_a_topic_said_once_does_not_touch_a_request_on_its_way) {
+    KeyBook before, book;
+    before.claim(one, "old", 0, t0);
+    const auto record = before.accepted(one, t0 + 1h);
+    book.claim(one, "a", 0, t0);
+    EXPECT_TRUE(book.apply(record.key, record.value));
+    EXPECT_TRUE(book.apply(record.key, std::nullopt));
+    EXPECT_EQ(book.claim(one, "b", 0, t0).answer, Answer::busy);
+    book.accepted(one, t0 + 1h);
+    EXPECT_EQ(book.claim(one, "b", 0, t0).job_id, "a");
+}
+
 TEST(KeyBook, C10_keys_that_are_over_are_forgotten_with_their_records) {
     KeyBook book;
     book.claim(one, "a", 0, t0);
