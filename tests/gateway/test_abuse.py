@@ -416,6 +416,7 @@ def test_no_value_becomes_a_header_C14(gateway, bystander):
 
 def test_a_reason_is_a_short_text_C14(gateway):
     root = gateway.client("admin-token")
+    wait_until(lambda: not root.get("/v1/queues/jobs")["paused"], "the end of another test's pause, as the gateway sees it")
     job = root.submit("jobs", {}, delay="1h")
     for path in ("queues/jobs/pause", "queues/jobs/resume", "queues/jobs/empty", "queues/jobs/clean", f"jobs/{job}/cancel"):
         for reason in ("x" * 1025, {}, 7):
