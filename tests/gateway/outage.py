@@ -33,11 +33,11 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), *(str(HERE.parent / place) for place in ("platform", "run", "integration"))]
 
-from chaos import Chaos, Log, WorkerProcess, moments  # noqa: E402
+from chaos import Chaos, Log, WorkerProcess, main, moments  # noqa: E402
 from gateway_process import Gateway  # noqa: E402
 from kafka_client import KafkaClient, Record  # noqa: E402
 from kafka_cluster import KafkaCluster  # noqa: E402
-from processes import end_with_parent, orderly_exit, reserve_ports, wait_until  # noqa: E402
+from processes import end_with_parent, reserve_ports, wait_until  # noqa: E402
 from sidecars import Queue, to_seconds  # noqa: E402
 
 PARTITIONS = 4
@@ -408,19 +408,5 @@ def parse(arguments=None):
     return parser.parse_args(arguments)
 
 
-def main():
-    options = parse()
-    begin = time.monotonic()
-
-    def say(text):
-        print(f"{time.monotonic() - begin:7.2f} s  {text}", flush=True)
-
-    say(f"seed {options.seed}")
-    with orderly_exit():
-        found = run(options, say)
-    print(json.dumps(found))
-    return 0 if found["ok"] else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(parse, run))

@@ -389,7 +389,8 @@ def parse(arguments=None):
     return parser.parse_args(arguments)
 
 
-def main():
+def main(parse, run):
+    """Of a script whose run(options, say) answers with what it found, "ok" among it: prints that; the exit code."""
     options = parse()
     begin = time.monotonic()
 
@@ -404,4 +405,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(parse, run))
