@@ -25,7 +25,7 @@ export class JobFeed {
 
   constructor(
     private readonly queue: string,
-    readonly filter: Filter,
+    private readonly filter: Filter,
   ) {}
 
   stop(): void {
@@ -56,6 +56,7 @@ export class JobFeed {
 
   /** Asks again for the rows that are on the screen, and for new ones where that is the top. */
   async refresh(first: number, end: number): Promise<void> {
+    if (this.filter.payload) return; // payloads are read from Kafka: once is enough
     if (this.busy || this.abort.signal.aborted) return;
     this.busy = 'refresh';
     try {

@@ -36,8 +36,7 @@ export function JobList({ queue }: { queue: Queue }) {
     if (paused.value) return undefined;
     const follows = current.value;
     const timer = setInterval(() => {
-      // Payloads are read from Kafka: once is enough.
-      if (!document.hidden && !follows.filter.payload) void follows.refresh(visible.current.first, visible.current.end);
+      if (!document.hidden) void follows.refresh(visible.current.first, visible.current.end);
     }, EVERY);
     return () => clearInterval(timer);
   });
