@@ -89,7 +89,7 @@ void Submitter::produce_some() {
                 continue;
             }
             held_ = std::move(**job);
-            held_->id = jobqueue::new_job_id(now(), random_(), random_());
+            held_->id = jobqueue::new_job_id(now(), random_());
         }
         if (!produce(*held_)) return;
         held_.reset();

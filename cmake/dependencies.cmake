@@ -14,6 +14,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
 find_library(RE2_LIBRARY re2 REQUIRED)
 find_library(CCTZ_LIBRARY cctz REQUIRED)
+find_library(JEMALLOC_LIBRARY jemalloc REQUIRED)
 find_path(EXPECTED_INCLUDE_DIR tl/expected.hpp REQUIRED)
 
 if(DEFINED ENV{XDG_CACHE_HOME})

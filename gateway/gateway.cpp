@@ -553,7 +553,7 @@ GatewayState::GatewayState(boost::asio::io_context& loop, GatewaySettings given)
     : io(loop), settings(std::move(given)), queues(settings.default_namespace) {}
 GatewayState::~GatewayState() = default;
 
-std::string GatewayState::new_id() { return jobqueue::new_job_id(now(), random(), random()); }
+std::string GatewayState::new_id() { return jobqueue::new_job_id(now(), random()); }
 
 Result<std::unique_ptr<Gateway>> Gateway::start(boost::asio::io_context& io, GatewaySettings settings) {
     auto gateway = std::make_unique<LiveGateway>(io, std::move(settings));

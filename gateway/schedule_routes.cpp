@@ -5,6 +5,7 @@
 #include "gateway/core/schedule.h"
 #include "gateway/routes.h"
 #include "src/jobqueue/names.h"
+#include "src/telemetry/log.h"
 
 namespace drover::gateway {
 namespace {
@@ -35,12 +36,19 @@ Error no_schedule(const Call& call) {
             .message = "queue " + call.queue->name + " has no schedule " + call.part("name")};
 }
 
-void write(GatewayState& state, ScheduleMessage message, JobSubmitter::Done done) {
-    state.submitter->submit({.topic = std::string(jobqueue::gateway_topic),
-                             .key = std::move(message.key),
-                             .value = std::move(message.value),
-                             .headers = {}},
-                            std::move(done));
+// What was accepted is known here at once, and everywhere as soon as the record has been read.
+void write(GatewayState& state, const ScheduleMessage& message, JobSubmitter::Done done) {
+    state.submitter->submit(
+        {.topic = std::string(jobqueue::gateway_topic), .key = message.key, .value = message.value, .headers = {}},
+        [&state, message, done = std::move(done)](const Result<Accepted>& accepted) {
+            if (accepted) {
+                const Time at = accepted->place ? accepted->place->timestamp : state.now();
+                if (const auto known = state.schedules.apply(message.key, message.value, at); !known) {
+                    log::error("a schedule of our own cannot be understood", {{"error", known.error().message}});
+                }
+            }
+            done(accepted);
+        });
 }
 
 void put(GatewayState& state, const SharedCall& call) {

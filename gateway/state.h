@@ -17,6 +17,7 @@
 #include "gateway/core/job.h"
 #include "gateway/core/key_book.h"
 #include "gateway/core/lag_history.h"
+#include "gateway/core/partition_turns.h"
 #include "gateway/core/queue_directory.h"
 #include "gateway/core/schedule.h"
 #include "gateway/core/workers_book.h"
@@ -79,6 +80,7 @@ struct GatewayState {
     RecentJobs recent;
     std::unique_ptr<JobSubmitter> submitter;
     KeyBook keys;
+    std::map<std::string, PartitionTurns> turns;  // by topic
     ScheduleBook schedules;
     std::unique_ptr<Scheduler> scheduler;  // null until its topics are there
     SchedulerStatus scheduler_status;

@@ -48,7 +48,7 @@ Outgoing submitted_event(const KnownQueue& queue, const JobOrder& order, Time no
     event.topic = order.topic;
     std::string value;
     jobqueue::write_lifecycle_event(event, 0, value);
-    return {.topic = std::string(jobqueue::events_topic), .key = order.id, .value = std::move(value), .headers = {}};
+    return {.topic = std::string(jobqueue::events_topic), .key = order.id, .value = std::move(value), .headers = {}, .unhurried = true};
 }
 
 // Of one that waits for a time, what makes it wait.
@@ -107,6 +107,18 @@ Job recent_job(const KnownQueue& queue, const JobOrder& order, Time now) {
     return job;
 }
 
+// Where a job has no key the hash of its id decides where it goes, so that a copy goes there, too. The ids of our own
+// are made until one goes to the partition whose turn it is; of very many partitions it may be another.
+std::string id_in_turn(GatewayState& state, const KnownQueue& queue, std::string_view priority, Time now) {
+    constexpr int most_tries = 256;
+    const int partitions = queue.queue.kafka.partitions;
+    const int wanted = state.turns[jobqueue::topic_for(queue.topics, priority)].next(partitions, now);
+    std::string id = state.new_id();
+    for (int tries = 1; tries < most_tries && kafka::partition_of(id, partitions) != wanted; ++tries)
+        id = state.new_id();
+    return id;
+}
+
 }  // namespace
 
 Result<JobOrder> take_in(GatewayState& state, const KnownQueue& queue, std::string_view body, std::string traceparent,
@@ -119,7 +131,7 @@ Result<JobOrder> take_in(GatewayState& state, const KnownQueue& queue, std::stri
         return failure(Error::Code::unavailable, "which unique keys are in use has not been read from Kafka yet", true);
     }
     job->id = idempotency_key.empty()
-                  ? state.new_id()
+                  ? id_in_turn(state, queue, job->priority, now)
                   : jobqueue::named_job_id("idempotency/" + queue.name + "/" + std::string(idempotency_key));
     job->traceparent = std::move(traceparent);
     return order_of(std::move(*job), queue.topics, now);

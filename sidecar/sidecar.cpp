@@ -586,7 +586,7 @@ void Sidecar::submit(const std::string& queue, const jobqueue::Submission& job, 
     submits_.emplace(token, std::move(done));
 }
 
-std::string Sidecar::new_job_id() { return jobqueue::new_job_id(clock_.now(), random_number(), random_number()); }
+std::string Sidecar::new_job_id() { return jobqueue::new_job_id(clock_.now(), random_number()); }
 
 // --- the end
 

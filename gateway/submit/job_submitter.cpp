@@ -63,10 +63,13 @@ public:
     Result<void> begin(const boost::asio::any_io_executor& owner) {
         // A missing topic is told before patience ends, so that it is not taken for a Kafka that is away.
         const auto missing = std::max<std::chrono::milliseconds>(options_.patience / 2, 1ms);
-        auto producer = kafka::Producer::create(options_.kafka, wakeup_, options_.linger,
-                                                {.delivery = 0ms, .missing_topic = missing, .partition_keys = true});
-        if (!producer) return tl::unexpected(producer.error());
-        producer_ = std::move(*producer);
+        for (Producer* each : {&hurried_, &unhurried_}) {
+            const auto linger = each == &hurried_ ? 0ms : options_.linger;
+            auto producer = kafka::Producer::create(
+                options_.kafka, wakeup_, linger, {.delivery = 0ms, .missing_topic = missing, .partition_keys = true});
+            if (!producer) return tl::unexpected(producer.error());
+            *each = std::move(*producer);
+        }
         if (!options_.spool_folder.empty()) {
             auto folder = open_folder(options_.spool_folder);
             if (!folder) return tl::unexpected(folder.error());
@@ -180,7 +183,8 @@ private:
 
     Result<void> produce(std::uint64_t serial, Item& item) {
         const auto id = item.record.id.empty() ? std::nullopt : std::optional<std::string_view>(item.record.id);
-        Result<void> produced = producer_->produce({.topic = item.record.topic,
+        const Producer& producer = item.record.unhurried ? unhurried_ : hurried_;
+        Result<void> produced = producer->produce({.topic = item.record.topic,
                                                     .key = view(item.record.key),
                                                     .value = view(item.record.value),
                                                     .headers = item.record.headers,
@@ -602,10 +606,12 @@ private:
     }
 
     void turn() {
-        for (const kafka::Delivery& delivery : producer_->poll()) delivered(delivery);
-        for (const kafka::ClientError& each : producer_->troubles()) {
-            trouble_ = each.error.message;
-            if (each.fatal) log::error("the producer cannot be made anew", {{"error", trouble_}});
+        for (const Producer* producer : {&hurried_, &unhurried_}) {
+            for (const kafka::Delivery& delivery : (*producer)->poll()) delivered(delivery);
+            for (const kafka::ClientError& each : (*producer)->troubles()) {
+                trouble_ = each.error.message;
+                if (each.fatal) log::error("the producer cannot be made anew", {{"error", trouble_}});
+            }
         }
         finish();
     }
@@ -668,7 +674,8 @@ private:
     boost::asio::steady_timer timer_;
     bool armed_ = false;
     std::shared_ptr<int> alive_ = std::make_shared<int>();
-    std::unique_ptr<kafka::Producer> producer_;
+    using Producer = std::unique_ptr<kafka::Producer>;
+    Producer hurried_, unhurried_;
     std::optional<Spool> spool_;
 
     std::map<std::uint64_t, Item> items_;  // by serial number, so in the order in which they came

@@ -51,7 +51,7 @@ public:
         std::string spool_folder;                  // is created; "": no spool, and a submit fails after `patience`
         std::uint64_t spool_limit = 1ull << 30;    // bytes on disk
         std::chrono::milliseconds patience{2000};  // for an acknowledgement
-        std::chrono::milliseconds linger{0};       // of the producer
+        std::chrono::milliseconds linger{20};      // of what nobody waits for
         std::size_t most_in_flight = 20'000;       // more than that is spooled
         std::size_t relay_window = 1000;           // relayed, and not yet noted as such on disk
     };

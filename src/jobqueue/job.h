@@ -93,8 +93,8 @@ bool is_drover_header(std::string_view name);
 // the job first stood.
 std::string job_id(const JobHeaders& headers, std::span<const FieldView> fields, const Origin& record);
 
-// A fresh id: UUIDv7 of `now` with 74 random bits from `random`.
-std::string new_job_id(Time now, std::uint64_t random_high, std::uint64_t random_low);
+// A fresh id: UUIDv7 of `now` with 62 random bits from `random`. Ids sort by their microsecond.
+std::string new_job_id(Time now, std::uint64_t random);
 
 // The id that follows from a name: UUIDv5. Whoever names a thing anew has the same id.
 std::string named_job_id(std::string_view name);

@@ -26,12 +26,13 @@ std::uint64_t token_beside_hash(void* opaque) {
 }
 
 // As Java hashes a key: 31 bits of murmur2.
-std::uint64_t with_hash(std::string_view key, std::uint64_t token) {
+std::uint64_t hash_of(std::string_view key) {
     constexpr std::int32_t all = 0x7fff'ffff;
-    const auto hash = static_cast<std::uint64_t>(
+    return static_cast<std::uint64_t>(
         rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), all, nullptr, nullptr));
-    return hash_flag | hash << 32 | token;
 }
+
+std::uint64_t with_hash(std::string_view key, std::uint64_t token) { return hash_flag | hash_of(key) << 32 | token; }
 
 std::int32_t choose_partition(const rd_kafka_topic_t* topic, const void* key, std::size_t size, std::int32_t count,
                               void* topic_opaque, void* opaque) {
@@ -187,6 +188,10 @@ private:
 };
 
 }  // namespace
+
+int partition_of(std::string_view partition_key, int partitions) {
+    return static_cast<int>(hash_of(partition_key) % static_cast<std::uint64_t>(partitions));
+}
 
 Result<std::unique_ptr<Producer>> Producer::create(const Settings& settings, Wakeup& wakeup,
                                                    std::chrono::milliseconds linger, Patience patience) {

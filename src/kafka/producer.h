@@ -30,6 +30,9 @@ struct Message {
     std::optional<std::string_view> partition_key;
 };
 
+// Where a message with this partition_key goes, of a topic with so many partitions.
+int partition_of(std::string_view partition_key, int partitions);
+
 // How a producer sends, and when it gives a message up by itself. One that it gave up may have been written all the
 // same.
 struct Patience {

@@ -50,15 +50,15 @@ TEST(JobId, A18_what_lacks_a_part_is_no_CloudEvent) {
 }
 
 TEST(NewJobId, is_a_UUID_of_version_7) {
-    // The example of RFC 9562, appendix A.6.
-    EXPECT_EQ(new_job_id(time_from_millis(0x017F22E279B0), 0xCC3, 0x18C4DC0C0C07398F),
-              "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
+    // The example of RFC 9562, appendix A.6, but for a bit of the fraction: ours is of whole microseconds.
+    EXPECT_EQ(new_job_id(time_from_millis(0x017F22E279B0) + std::chrono::microseconds(798), 0x18C4DC0C0C07398F),
+              "017f22e2-79b0-7cc4-98c4-dc0c0c07398f");
 }
 
-RC_GTEST_PROP(NewJobId, ids_sort_by_their_time, (std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d)) {
-    const auto earlier = *rc::gen::inRange<std::int64_t>(0, 1LL << 47),
-               later = earlier + *rc::gen::inRange<std::int64_t>(1, 1LL << 40);
-    const auto first = new_job_id(time_from_millis(earlier), a, b), second = new_job_id(time_from_millis(later), c, d);
+RC_GTEST_PROP(NewJobId, ids_sort_by_their_time, (std::uint64_t a, std::uint64_t b)) {
+    const Time earlier(Duration(*rc::gen::inRange<std::int64_t>(0, 1LL << 57))),
+        later = earlier + Duration(*rc::gen::inRange<std::int64_t>(1, 1LL << 50));
+    const auto first = new_job_id(earlier, a), second = new_job_id(later, b);
     RC_ASSERT(first < second);
     RC_ASSERT(first[14] == '7');
     RC_ASSERT(std::string("89ab").find(first[19]) != std::string::npos);
