@@ -113,9 +113,10 @@ std::string id_in_turn(GatewayState& state, const KnownQueue& queue, std::string
     constexpr int most_tries = 256;
     const int partitions = queue.queue.kafka.partitions;
     const int wanted = state.turns[jobqueue::topic_for(queue.topics, priority)].next(partitions, now);
-    std::string id = state.new_id();
+    const Time made = state.now();  // later than `now` in a batch, whose jobs are to sort as they came
+    std::string id = jobqueue::new_job_id(made, state.random());
     for (int tries = 1; tries < most_tries && kafka::partition_of(id, partitions) != wanted; ++tries)
-        id = state.new_id();
+        id = jobqueue::new_job_id(made, state.random());
     return id;
 }
 
