@@ -6,7 +6,7 @@ namespace drover::gateway {
 namespace {
 
 constexpr Duration window = std::chrono::milliseconds(100);
-constexpr Duration turn = std::chrono::milliseconds(2);
+constexpr Duration turn = std::chrono::milliseconds(4);
 constexpr int longest_turn = 64;  // jobs
 
 }  // namespace

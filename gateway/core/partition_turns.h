@@ -1,7 +1,7 @@
 // Which partition the next job of a topic goes to, where nothing about the job decides. Pure. Room: gateway/core.
 //
 // Partitions take turns, so that few jobs are spread over all workers that there are, which chance would not do. Where
-// many come, a turn is as many jobs as came in 2 ms lately, at most 64: what goes to Kafka together should go to few
+// many come, a turn is as many jobs as came in 4 ms lately, at most 64: what goes to Kafka together should go to few
 // partitions, since each partition is a request of its own. So partitions differ by one turn at most.
 #pragma once
 

@@ -11,6 +11,9 @@
 // Kafka is back: the spool is relayed, in order, and new records queue up behind it. When all of the spool is with the
 // producer, new records go to Kafka again: the producer keeps the order of each partition.
 //
+// What nobody waits for (Outgoing::unhurried) has a producer of its own, where it waits for others to go with; relayed
+// it goes with the rest.
+//
 // Copies. A record is written twice only if it was in flight, and in the spool, when the program was killed, or when
 // librdkafka had to be made anew: at most `most_in_flight` + `relay_window` records each time. They are counted
 // (drover_gateway_possible_copies_total). A copy has the same id and goes to the same partition, unless partitions were

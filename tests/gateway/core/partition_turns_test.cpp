@@ -26,12 +26,12 @@ TEST(PartitionTurns, few_jobs_reach_all_partitions_C1) {
 
 TEST(PartitionTurns, of_many_several_in_a_row_go_to_one_C1) {
     PartitionTurns turns;
-    jobs_by_partition(turns, 12, 10'000, now, 100us);  // 10,000 a second: 20 in 2 ms
+    jobs_by_partition(turns, 12, 10'000, now, 100us);  // 10,000 a second: 40 in 4 ms
     const Time later = now + 1s;
     std::set<int> met;
     for (int i = 0; i < 100; ++i) met.insert(turns.next(12, later + i * 100us));
-    EXPECT_LE(met.size(), 6u);
-    EXPECT_GE(met.size(), 5u);
+    EXPECT_LE(met.size(), 4u);
+    EXPECT_GE(met.size(), 3u);
 }
 
 TEST(PartitionTurns, partitions_differ_by_a_turn_C1) {

@@ -51,10 +51,15 @@ protected:
         return condition();
     }
 
-    std::size_t submit(const std::string& value, const std::string& topic = "jobs") {
+    std::size_t submit(const std::string& value, const std::string& topic = "jobs", bool unhurried = false) {
         const std::size_t number = outcomes_.size();
         outcomes_.emplace_back();
-        submitter_->submit({.topic = topic, .key = "one", .value = value, .headers = {}, .id = value.substr(0, 20)},
+        submitter_->submit({.topic = topic,
+                            .key = "one",
+                            .value = value,
+                            .headers = {},
+                            .id = value.substr(0, 20),
+                            .unhurried = unhurried},
                            [this, number](Result<Accepted> outcome) { outcomes_[number] = std::move(outcome); });
         return number;
     }
@@ -111,6 +116,19 @@ TEST_F(JobSubmitterTest, C1_a_missing_topic_is_told_and_is_not_taken_for_a_kafka
     EXPECT_FALSE(health.kafka_away_since);
     EXPECT_EQ(health.spooled_records, 0U);
     EXPECT_EQ(health.refused, 0U);
+}
+
+TEST_F(JobSubmitterTest, C1_what_nobody_waits_for_keeps_nobody_waiting) {
+    options_.patience = 60s;
+    options_.linger = 1ms;
+    start();
+    EXPECT_TRUE(outcome_of(submit("event", "jobs", true)));
+    submitter_.reset();
+    options_.linger = 10min;
+    start();
+    const std::size_t event = submit("event", "jobs", true), job = submit("job");
+    EXPECT_TRUE(outcome_of(job));
+    EXPECT_FALSE(outcomes_[event]);
 }
 
 TEST_F(JobSubmitterTest, C1_what_kafka_refuses_is_told_with_its_reason_and_the_next_one_is_taken) {
