@@ -154,6 +154,7 @@ public:
     Submits(const Asking& asking, const Jobs& jobs)
         : bytes_(jobs.bytes),
           batch_(asking.batch),
+          keys_(jobs.keys),
           keeps_ids_(!asking.ids.empty()),
           head_("POST /v1/queues/" + asking.queue + (batch_ > 0 ? "/jobs:batch" : "/jobs") +
                 " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ") {}
@@ -163,7 +164,9 @@ public:
         if (batch_ > 0) body_ += '[';
         for (int i = 0; i < std::max(batch_, 1); ++i) {
             if (i > 0) body_ += ',';
-            body_.append(R"({"type":"mail","payload":)").append(payload(number_++, bytes_)) += '}';
+            body_.append(R"({"type":"mail",)");
+            if (keys_ > 0) body_.append(R"("key":"key-)").append(std::to_string(number_ % keys_)).append("\",");
+            body_.append(R"("payload":)").append(payload(number_++, bytes_)) += '}';
         }
         if (batch_ > 0) body_ += ']';
         request.assign(head_).append(std::to_string(body_.size())).append("\r\n\r\n").append(body_);
@@ -185,7 +188,7 @@ private:
         }
     }
 
-    int bytes_, batch_;
+    int bytes_, batch_, keys_;
     bool keeps_ids_;
     const std::string head_;
     std::string body_;

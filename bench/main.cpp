@@ -71,6 +71,7 @@ int main(int argc, char** argv) {
     asking_options(submit);
     submit->add_option("--queue", asking.queue);
     submit->add_option("--batch", asking.batch, "Jobs in a request; 0: one by one");
+    submit->add_option("--keys", jobs.keys, "Each job has one of so many; 0: none");
     submit->callback([&] { code = drover::bench::submit(asking, jobs); });
 
     CLI::App* status = app.add_subcommand("status", "Asks a gateway for jobs by their id");
