@@ -48,7 +48,11 @@ Outgoing submitted_event(const KnownQueue& queue, const JobOrder& order, Time no
     event.topic = order.topic;
     std::string value;
     jobqueue::write_lifecycle_event(event, 0, value);
-    return {.topic = std::string(jobqueue::events_topic), .key = order.id, .value = std::move(value), .headers = {}, .unhurried = true};
+    return {.topic = std::string(jobqueue::events_topic),
+            .key = order.id,
+            .value = std::move(value),
+            .headers = {},
+            .unhurried = true};
 }
 
 // Of one that waits for a time, what makes it wait.

@@ -185,11 +185,11 @@ private:
         const auto id = item.record.id.empty() ? std::nullopt : std::optional<std::string_view>(item.record.id);
         const Producer& producer = item.record.unhurried ? unhurried_ : hurried_;
         Result<void> produced = producer->produce({.topic = item.record.topic,
-                                                    .key = view(item.record.key),
-                                                    .value = view(item.record.value),
-                                                    .headers = item.record.headers,
-                                                    .partition_key = id},
-                                                   serial & 0xffff'ffff);
+                                                   .key = view(item.record.key),
+                                                   .value = view(item.record.value),
+                                                   .headers = item.record.headers,
+                                                   .partition_key = id},
+                                                  serial & 0xffff'ffff);
         if (!produced) return produced;
         item.where = Where::with_producer;
         item.produced_at = Clock::now();

@@ -14,7 +14,7 @@ struct Outgoing {
     std::optional<std::string> key;  // Kafka's; it chooses the partition
     std::optional<std::string> value;
     std::vector<Field> headers;
-    std::string id;  // the job's: chooses the partition where there is no key; "": chance does
+    std::string id;          // the job's: chooses the partition where there is no key; "": chance does
     bool unhurried = false;  // nobody waits for it: it may wait for others that go with it
 
     bool operator==(const Outgoing&) const = default;
