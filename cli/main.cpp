@@ -6,8 +6,8 @@
 #include "cli/commands.h"
 #include "cli/environment.h"
 
-// Read by jemalloc as the program begins (ADR 9): two heaps, and what was let go is given back after a second. A
-// sidecar stays 12 MiB smaller by that than with a heap for each thread.
+// Read by jemalloc as the program begins (ADR 9): two heaps, and what was let go is given back after a second of work.
+// A sidecar stays 12 MiB smaller by that than with a heap for each thread.
 extern "C" {
 extern const char* const malloc_conf;
 const char* const malloc_conf = "narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0";

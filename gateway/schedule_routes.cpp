@@ -5,7 +5,6 @@
 #include "gateway/core/schedule.h"
 #include "gateway/routes.h"
 #include "src/jobqueue/names.h"
-#include "src/telemetry/log.h"
 
 namespace drover::gateway {
 namespace {
@@ -36,19 +35,12 @@ Error no_schedule(const Call& call) {
             .message = "queue " + call.queue->name + " has no schedule " + call.part("name")};
 }
 
-// What was accepted is known here at once, and everywhere as soon as the record has been read.
-void write(GatewayState& state, const ScheduleMessage& message, JobSubmitter::Done done) {
-    state.submitter->submit(
-        {.topic = std::string(jobqueue::gateway_topic), .key = message.key, .value = message.value, .headers = {}},
-        [&state, message, done = std::move(done)](const Result<Accepted>& accepted) {
-            if (accepted) {
-                const Time at = accepted->place ? accepted->place->timestamp : state.now();
-                if (const auto known = state.schedules.apply(message.key, message.value, at); !known) {
-                    log::error("a schedule of our own cannot be understood", {{"error", known.error().message}});
-                }
-            }
-            done(accepted);
-        });
+void write(GatewayState& state, ScheduleMessage message, JobSubmitter::Done done) {
+    state.submitter->submit({.topic = std::string(jobqueue::gateway_topic),
+                             .key = std::move(message.key),
+                             .value = std::move(message.value),
+                             .headers = {}},
+                            std::move(done));
 }
 
 void put(GatewayState& state, const SharedCall& call) {
@@ -61,9 +53,19 @@ void put(GatewayState& state, const SharedCall& call) {
     schedule->by = call->who.name;
     schedule->at = call->now;
     const bool is_new = state.schedules.find(call->queue->name, name) == nullptr;
-    write(state, schedule_message(*schedule), [call, is_new, schedule = *schedule](const Result<Accepted>& accepted) {
+    const std::uint64_t records = state.schedules.records_of(call->queue->name, name);
+    const ScheduleMessage message = schedule_message(*schedule);
+    write(state, message, [&state, call, is_new, records, message](const Result<Accepted>& accepted) {
         if (!accepted) return call->refuse(accepted.error());
-        call->answer(is_new ? 201 : 200, ordered_json::parse(schedule_json(schedule)));
+        // Known here at once, unless records that came meanwhile know better; everywhere once its own has been read.
+        const std::string& queue = call->queue->name;
+        if (state.schedules.records_of(queue, call->part("name")) == records) {
+            const Time at = accepted->place ? accepted->place->timestamp : state.now();
+            if (const auto known = state.schedules.apply(message.key, message.value, at); !known) {
+                return call->refuse(known.error());
+            }
+        }
+        call->answer(is_new ? 201 : 200, ordered_json::parse(*message.value));
     });
 }
 

@@ -111,17 +111,29 @@ Job recent_job(const KnownQueue& queue, const JobOrder& order, Time now) {
     return job;
 }
 
-// Where a job has no key the hash of its id decides where it goes, so that a copy goes there, too. The ids of our own
-// are made until one goes to the partition whose turn it is; of very many partitions it may be another.
-std::string id_in_turn(GatewayState& state, const KnownQueue& queue, std::string_view priority, Time now) {
-    constexpr int most_tries = 256;
+// Where a job has no key the hash of its id decides where it goes, so that a copy goes there, too. Ids are made until
+// one goes to the partition whose turn it is; the more partitions there are beyond some ten, the more often chance
+// decides.
+std::string id_in_turn(GatewayState& state, const KnownQueue& queue, const jobqueue::Submission& job, Time now) {
+    constexpr int most_tries = 64;
+    const std::string& topic = jobqueue::topic_for(queue.topics, job.priority);
     const int partitions = queue.queue.kafka.partitions;
-    const int wanted = state.turns[jobqueue::topic_for(queue.topics, priority)].next(partitions, now);
+    const auto turns = state.turns.try_emplace(topic, static_cast<unsigned>(state.random())).first;
+    const int wanted = turns->second.next(partitions, now);
     const Time made = state.now();  // later than `now` in a batch, whose jobs are to sort as they came
     std::string id = jobqueue::new_job_id(made, state.random());
-    for (int tries = 1; tries < most_tries && kafka::partition_of(id, partitions) != wanted; ++tries)
+    for (int tries = 1; tries < most_tries && partition_of(id, partitions) != wanted; ++tries)
         id = jobqueue::new_job_id(made, state.random());
     return id;
+}
+
+std::string id_of(GatewayState& state, const KnownQueue& queue, const jobqueue::Submission& job,
+                  std::string_view idempotency_key, Time now) {
+    if (!idempotency_key.empty()) {
+        return jobqueue::named_job_id("idempotency/" + queue.name + "/" + std::string(idempotency_key));
+    }
+    const bool goes_by_its_id = !job.key && !job.delay && !job.run_at;
+    return goes_by_its_id ? id_in_turn(state, queue, job, now) : state.new_id();
 }
 
 }  // namespace
@@ -135,9 +147,7 @@ Result<JobOrder> take_in(GatewayState& state, const KnownQueue& queue, std::stri
     if (!job->unique_key.empty() && !state.has_read_log) {
         return failure(Error::Code::unavailable, "which unique keys are in use has not been read from Kafka yet", true);
     }
-    job->id = idempotency_key.empty()
-                  ? id_in_turn(state, queue, job->priority, now)
-                  : jobqueue::named_job_id("idempotency/" + queue.name + "/" + std::string(idempotency_key));
+    job->id = id_of(state, queue, *job, idempotency_key, now);
     job->traceparent = std::move(traceparent);
     return order_of(std::move(*job), queue.topics, now);
 }

@@ -19,8 +19,8 @@ int PartitionTurns::next(int partitions, Time now) {
         left_ = length;
     }
     --left_;
-    partition_ %= partitions;
-    return partition_;
+    partition_ %= static_cast<unsigned>(partitions);
+    return static_cast<int>(partition_);
 }
 
 int PartitionTurns::turn_length(Time now) {

@@ -258,6 +258,7 @@ Result<void> ScheduleBook::apply(std::string_view key, std::optional<std::string
         return failure(Error::Code::invalid, jobqueue::clean_line(key, 200) + ": " + error.message);
     };
     const bool is_run = key.starts_with(schedule_run_prefix);
+    if (!is_run) ++records_[std::string(id)];
     if (!value) {
         if (is_run) {
             runs_.erase(std::string(id));
@@ -289,6 +290,11 @@ Result<void> ScheduleBook::apply(std::string_view key, std::optional<std::string
 const KnownSchedule* ScheduleBook::find(std::string_view queue, std::string_view name) const {
     const auto found = schedules_.find(id_of(queue, name));
     return found == schedules_.end() ? nullptr : &found->second;
+}
+
+std::uint64_t ScheduleBook::records_of(std::string_view queue, std::string_view name) const {
+    const auto found = records_.find(id_of(queue, name));
+    return found == records_.end() ? 0 : found->second;
 }
 
 const ScheduleRun* ScheduleBook::run_of(std::string_view queue, std::string_view name) const {

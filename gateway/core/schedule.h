@@ -102,6 +102,8 @@ public:
 
     const KnownSchedule* find(std::string_view queue, std::string_view name) const;
     const ScheduleRun* run_of(std::string_view queue, std::string_view name) const;
+    // How many records were about it, to see whether one came meanwhile.
+    std::uint64_t records_of(std::string_view queue, std::string_view name) const;
     std::vector<const KnownSchedule*> of_queue(std::string_view queue) const;  // by name
     // By <queue>/<name>.
     const std::map<std::string, KnownSchedule, std::less<>>& all() const { return schedules_; }
@@ -109,6 +111,7 @@ public:
 private:
     std::map<std::string, KnownSchedule, std::less<>> schedules_;
     std::map<std::string, ScheduleRun, std::less<>> runs_;
+    std::map<std::string, std::uint64_t, std::less<>> records_;
 };
 
 // What is to be done about a schedule at `now`, by the brokers' clock.

@@ -63,13 +63,15 @@ public:
     Result<void> begin(const boost::asio::any_io_executor& owner) {
         // A missing topic is told before patience ends, so that it is not taken for a Kafka that is away.
         const auto missing = std::max<std::chrono::milliseconds>(options_.patience / 2, 1ms);
-        for (Producer* each : {&hurried_, &unhurried_}) {
-            const auto linger = each == &hurried_ ? 0ms : options_.linger;
-            auto producer = kafka::Producer::create(
-                options_.kafka, wakeup_, linger, {.delivery = 0ms, .missing_topic = missing, .partition_keys = true});
-            if (!producer) return tl::unexpected(producer.error());
-            *each = std::move(*producer);
-        }
+        // What is unanswered at the end is not accepted, or in the spool: nothing is flushed.
+        kafka::Patience patience{.delivery = 0ms, .missing_topic = missing, .partition_keys = true, .flush = 0ms};
+        auto unhurried = kafka::Producer::create(options_.kafka, wakeup_, options_.linger, patience);
+        if (!unhurried) return tl::unexpected(unhurried.error());
+        patience.requests_in_flight = 1;
+        auto hurried = kafka::Producer::create(options_.kafka, wakeup_, 0ms, patience);
+        if (!hurried) return tl::unexpected(hurried.error());
+        unhurried_ = std::move(*unhurried);
+        hurried_ = std::move(*hurried);
         if (!options_.spool_folder.empty()) {
             auto folder = open_folder(options_.spool_folder);
             if (!folder) return tl::unexpected(folder.error());
@@ -169,6 +171,10 @@ private:
 
     // --- towards Kafka
 
+    kafka::Producer* producer_of(const Outgoing& record) const {
+        return record.unhurried ? unhurried_.get() : hurried_.get();
+    }
+
     bool old_left() const { return old_unread_ > 0 || (!ready_.empty() && ready_.front().number < first_new_); }
 
     // Whether something of the topic is still to be given to the producer.
@@ -183,13 +189,13 @@ private:
 
     Result<void> produce(std::uint64_t serial, Item& item) {
         const auto id = item.record.id.empty() ? std::nullopt : std::optional<std::string_view>(item.record.id);
-        const Producer& producer = item.record.unhurried ? unhurried_ : hurried_;
-        Result<void> produced = producer->produce({.topic = item.record.topic,
-                                                   .key = view(item.record.key),
-                                                   .value = view(item.record.value),
-                                                   .headers = item.record.headers,
-                                                   .partition_key = id},
-                                                  serial & 0xffff'ffff);
+        Result<void> produced = producer_of(item.record)
+                                    ->produce({.topic = item.record.topic,
+                                               .key = view(item.record.key),
+                                               .value = view(item.record.value),
+                                               .headers = item.record.headers,
+                                               .partition_key = id},
+                                              serial & 0xffff'ffff);
         if (!produced) return produced;
         item.where = Where::with_producer;
         item.produced_at = Clock::now();
@@ -367,7 +373,7 @@ private:
     void pump() {
         if (!spool_) return;
         if (!redo_.empty()) {
-            if (in_flight_ > 0 || Clock::now() < redo_at_) return arm();
+            if (are_coming_back() || Clock::now() < redo_at_) return arm();
             if (!produce_again()) return arm();
         }
         read();
@@ -387,6 +393,12 @@ private:
 
     bool nothing_waits() const {
         return std::ranges::all_of(topics_, [](const auto& each) { return each.second.waiting.empty(); });
+    }
+
+    // More of what a producer gives back, all of which is to keep its order.
+    bool are_coming_back() {
+        return std::ranges::any_of(
+            redo_, [this](std::uint64_t serial) { return producer_of(items_.at(serial).record)->in_flight() > 0; });
     }
 
     // In the order in which they were first.
@@ -606,9 +618,9 @@ private:
     }
 
     void turn() {
-        for (const Producer* producer : {&hurried_, &unhurried_}) {
-            for (const kafka::Delivery& delivery : (*producer)->poll()) delivered(delivery);
-            for (const kafka::ClientError& each : (*producer)->troubles()) {
+        for (kafka::Producer* producer : {hurried_.get(), unhurried_.get()}) {
+            for (const kafka::Delivery& delivery : producer->poll()) delivered(delivery);
+            for (const kafka::ClientError& each : producer->troubles()) {
                 trouble_ = each.error.message;
                 if (each.fatal) log::error("the producer cannot be made anew", {{"error", trouble_}});
             }
@@ -674,8 +686,7 @@ private:
     boost::asio::steady_timer timer_;
     bool armed_ = false;
     std::shared_ptr<int> alive_ = std::make_shared<int>();
-    using Producer = std::unique_ptr<kafka::Producer>;
-    Producer hurried_, unhurried_;
+    std::unique_ptr<kafka::Producer> hurried_, unhurried_;
     std::optional<Spool> spool_;
 
     std::map<std::uint64_t, Item> items_;  // by serial number, so in the order in which they came

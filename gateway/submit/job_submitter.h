@@ -11,8 +11,9 @@
 // Kafka is back: the spool is relayed, in order, and new records queue up behind it. When all of the spool is with the
 // producer, new records go to Kafka again: the producer keeps the order of each partition.
 //
-// What nobody waits for (Outgoing::unhurried) has a producer of its own, where it waits for others to go with; relayed
-// it goes with the rest.
+// What nobody waits for (Outgoing::unhurried) has a producer of its own, where it waits for others to go with. Out of
+// the spool it goes with the rest, so that it has no order towards other records of its partition. What either producer
+// hears of Kafka goes for both.
 //
 // Copies. A record is written twice only if it was in flight, and in the spool, when the program was killed, or when
 // librdkafka had to be made anew: at most `most_in_flight` + `relay_window` records each time. They are counted
@@ -54,7 +55,7 @@ public:
         std::string spool_folder;                  // is created; "": no spool, and a submit fails after `patience`
         std::uint64_t spool_limit = 1ull << 30;    // bytes on disk
         std::chrono::milliseconds patience{2000};  // for an acknowledgement
-        std::chrono::milliseconds linger{20};      // of what nobody waits for
+        std::chrono::milliseconds linger{20};      // of what nobody waits for; shorter than patience
         std::size_t most_in_flight = 20'000;       // more than that is spooled
         std::size_t relay_window = 1000;           // relayed, and not yet noted as such on disk
     };

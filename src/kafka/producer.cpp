@@ -11,7 +11,7 @@ namespace drover::kafka {
 
 namespace {
 
-constexpr int flush_millis = 5000;
+constexpr int flush_step = 20;  // ms
 
 void* to_opaque(std::uint64_t token) { return reinterpret_cast<void*>(token); }  // NOLINT(performance-no-int-to-ptr)
 std::uint64_t from_opaque(void* opaque) { return reinterpret_cast<std::uintptr_t>(opaque); }
@@ -26,13 +26,12 @@ std::uint64_t token_beside_hash(void* opaque) {
 }
 
 // As Java hashes a key: 31 bits of murmur2.
-std::uint64_t hash_of(std::string_view key) {
+std::uint64_t with_hash(std::string_view key, std::uint64_t token) {
     constexpr std::int32_t all = 0x7fff'ffff;
-    return static_cast<std::uint64_t>(
+    const auto hash = static_cast<std::uint64_t>(
         rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), all, nullptr, nullptr));
+    return hash_flag | hash << 32 | token;
 }
-
-std::uint64_t with_hash(std::string_view key, std::uint64_t token) { return hash_flag | hash_of(key) << 32 | token; }
 
 std::int32_t choose_partition(const rd_kafka_topic_t* topic, const void* key, std::size_t size, std::int32_t count,
                               void* topic_opaque, void* opaque) {
@@ -46,6 +45,7 @@ std::int32_t choose_partition(const rd_kafka_topic_t* topic, const void* key, st
 Result<Configuration> configure_producer(const Settings& settings, std::chrono::milliseconds linger,
                                          const Patience& patience) {
     Settings owned = sender_settings(linger);
+    owned["max.in.flight.requests.per.connection"] = std::to_string(patience.requests_in_flight);
     owned["message.timeout.ms"] = std::to_string(patience.delivery.count());
     // Then a missing topic fails its messages.
     owned["topic.metadata.propagation.max.ms"] = std::to_string(patience.missing_topic.count());
@@ -92,7 +92,12 @@ public:
           current_(std::make_unique<Sender>(std::move(client), wakeup)) {}
 
     ~LibrdkafkaProducer() override {
-        rd_kafka_flush(current_->client.get(), flush_millis);
+        const auto end = std::chrono::steady_clock::now() + patience_.flush;
+        std::vector<Delivery> unheard;  // what is reported counts as unanswered until it is polled
+        while (current_->in_flight > 0 && std::chrono::steady_clock::now() < end) {
+            rd_kafka_flush(current_->client.get(), flush_step);
+            collect(*current_, false, unheard);
+        }
         rd_kafka_purge(current_->client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     }
 
@@ -188,10 +193,6 @@ private:
 };
 
 }  // namespace
-
-int partition_of(std::string_view partition_key, int partitions) {
-    return static_cast<int>(hash_of(partition_key) % static_cast<std::uint64_t>(partitions));
-}
 
 Result<std::unique_ptr<Producer>> Producer::create(const Settings& settings, Wakeup& wakeup,
                                                    std::chrono::milliseconds linger, Patience patience) {

@@ -1,5 +1,5 @@
 // Idempotent producer, acks=all, murmur2_random. Room: kafka.
-// Owner thread: all calls from one thread. Nothing blocks, except the destructor (flushes for at most 5 s).
+// Owner thread: all calls from one thread. Nothing blocks, except the destructor (flushes for at most Patience::flush).
 #pragma once
 
 #include <chrono>
@@ -30,15 +30,15 @@ struct Message {
     std::optional<std::string_view> partition_key;
 };
 
-// Where a message with this partition_key goes, of a topic with so many partitions.
-int partition_of(std::string_view partition_key, int partitions);
-
 // How a producer sends, and when it gives a message up by itself. One that it gave up may have been written all the
 // same.
 struct Patience {
     std::chrono::milliseconds delivery{30'000};  // 0: never, so that idempotence writes it once, however long it takes
     std::chrono::milliseconds missing_topic{10'000};
     bool partition_keys = false;  // messages may have one; tokens are below 2^31 then
+    // At a broker, which works at one of a connection at a time. With 1 what comes meanwhile goes together: ADR 3.
+    int requests_in_flight = 5;
+    std::chrono::milliseconds flush{5000};  // at its end
 };
 
 struct Acknowledged {

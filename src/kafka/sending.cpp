@@ -19,9 +19,6 @@ Settings sender_settings(std::chrono::milliseconds linger) {
     return {
         {"enable.idempotence", "true"},
         {"acks", "all"},
-        // A broker works at one request of a connection at a time; what comes meanwhile is to go together, not to queue
-        // up there in requests of a few records.
-        {"max.in.flight.requests.per.connection", "1"},
         {"linger.ms", std::to_string(linger.count())},
         {"batch.size", linger.count() > 0 ? "65536" : "1000000"},  // a topic's limit is one of whole batches
         {"partitioner", "murmur2_random"},

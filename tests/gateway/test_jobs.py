@@ -28,6 +28,13 @@ def test_a_job_is_accepted_done_and_its_result_is_there_C1_C2(stack):
     assert headers["drover-type"] == "greet" and headers["traceparent"].startswith("00-4bf92f3577b34da6a3ce929d0e0e4736")
 
 
+def test_few_jobs_without_a_key_are_spread_over_all_partitions_C1(stack):
+    answer = stack.gateway.ask("POST", "/v1/queues/asleep/jobs:batch", [{"payload": n} for n in range(12)])
+    assert answer.status == 202, answer.body
+    places = [stack.gateway.job(job["id"])["place"]["partition"] for job in answer.json["jobs"]]
+    assert sorted(places) == sorted(3 * list(range(4)))  # as many in each of its four
+
+
 def test_a_job_is_known_as_soon_as_it_is_accepted_C2(stack):
     for _ in range(20):
         job = stack.gateway.submit("slow", {})

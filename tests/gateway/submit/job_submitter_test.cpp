@@ -166,6 +166,31 @@ TEST_F(JobSubmitterTest, C11_what_was_accepted_into_the_spool_goes_out_in_order)
     EXPECT_EQ(cluster_.read("jobs", sent.size()), sent);
 }
 
+TEST_F(JobSubmitterTest, C11_what_nobody_waits_for_goes_through_the_spool_too) {
+    start();
+    cluster_.stop();
+    const std::size_t event = submit("event", "jobs", true), job = submit("job");
+    EXPECT_TRUE(outcome_of(event));
+    EXPECT_TRUE(outcome_of(job));
+    EXPECT_EQ(submitter_->health().spooled_records, 2U);
+    cluster_.start();
+    EXPECT_TRUE(is_all_in_kafka());
+    EXPECT_THAT(cluster_.read("jobs", 2), testing::UnorderedElementsAre("event", "job"));
+}
+
+TEST_F(JobSubmitterTest, C11_a_topic_that_takes_nothing_does_not_keep_the_other_producer_from_going_on) {
+    start();
+    ASSERT_TRUE(ask("connects"));
+    cluster_.set_topic_error("stuck", RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+    EXPECT_TRUE(outcome_of(submit("waits", "stuck")));  // in the spool, and with the producer for ever
+    cluster_.refuse_next_produce(RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    const std::size_t event = submit("event", "jobs", true);
+    EXPECT_TRUE(outcome_of(event));
+    EXPECT_TRUE(ask("job"));
+    std::vector<std::string> found = cluster_.read("jobs", 3, [this] { io_.run_one_for(10ms); });
+    EXPECT_THAT(found, testing::UnorderedElementsAre("connects", "event", "job"));
+}
+
 TEST_F(JobSubmitterTest, C11_an_accepted_record_that_kafka_refuses_for_good_is_kept_aside_and_holds_up_no_other) {
     start();
     cluster_.stop();
