@@ -52,7 +52,8 @@ def test_D5_the_image_has_nothing_else_that_runs(image):
 
 def test_D5_the_image_is_small(image):
     folder, _ = image
-    assert sum(path.lstat().st_size for path in folder.rglob("*")) < 40 << 20
+    # It was 40 MiB until jemalloc came, which has 0.8 (ADR 9).
+    assert sum(path.lstat().st_size for path in folder.rglob("*")) < 42 << 20
 
 
 def test_C9_the_image_has_the_time_zones(image):
