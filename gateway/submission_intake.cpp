@@ -45,7 +45,6 @@ Outgoing submitted_event(const KnownQueue& queue, const JobOrder& order, Time no
     event.submitted_at = now;
     event.due_at = order.due;
     event.labels = header_of(order, jobqueue::header::labels);
-    event.topic = order.topic;
     std::string value;
     jobqueue::write_lifecycle_event(event, 0, value);
     return {.topic = std::string(jobqueue::events_topic),

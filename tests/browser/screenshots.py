@@ -15,6 +15,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from stack import HERE, Stack, modules  # noqa: E402
 
+from processes import wait_until  # noqa: E402
+
 SECONDS = 150  # of jobs, so that the charts have a course
 
 
@@ -41,8 +43,8 @@ def main():
         gateway.ask("PUT", "/v1/queues/mail/schedules/digest",
                     {"cron": "*/5 * * * *", "job": {"type": "digest", "payload": {"to": "all@example.org"}}})
         for _ in range(5):
-            running = stack.long_job()
-        running = gateway.get("/v1/queues/render/jobs?state=active&limit=1")["jobs"][:1] or [{"id": running}]
+            stack.long_job()
+        running = wait_until(lambda: gateway.get("/v1/queues/render/jobs?state=active&limit=1")["jobs"], "a job that runs")
         full = [{"fail": "MailboxFull", "status": 422, "message": f"mailbox of user{n}@example.org is full"} for n in range(4)]
         stack.submit_many("mail", full, type="send-mail")
         retried = gateway.submit("push", {"fail": "Busy", "message": "the push service answers 503"}, type="notify")

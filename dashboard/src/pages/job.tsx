@@ -480,7 +480,7 @@ function PayloadView({
 }) {
   if (error) {
     if (isMissing(error)) return <Empty title="This gateway does not show payloads">A newer one does.</Empty>;
-    if (error.status === 404) return <Empty title="Kafka has it no more">{error.message}</Empty>;
+    if (error.status === 404) return <Empty title="It cannot be shown">{error.message}</Empty>;
     return <Problem what="The payload" error={error} again={again} />;
   }
   if (!payload) return <Loading what="the payload" />;
