@@ -233,8 +233,9 @@ std::string header_of(const StoredRecord& record, std::string_view name, std::st
 
 Error no_payload(const Job& job) {
     return {.code = Error::Code::not_found,
-            .message = "where the record of job " + job.key.id +
-                       " stands is known once a worker has begun it, or Kafka has deleted it"};
+            .message =
+                "the record of job " + job.key.id +
+                " was not found: its place is known once a worker has begun it, and Kafka may have deleted it since"};
 }
 
 // The job's record stands where its run began, until its queue's finished part is deleted.

@@ -169,10 +169,8 @@ private:
                 redrive::redriven_records(record, *job, redriver_queue(queue_), next.places, run_.operation().by, time);
             next.bytes = next.records.front().value.value_or("").size();
             if (queue_.queue.events) {
-                next.records.push_back({std::string(jobqueue::events_topic),
-                                        job->id,
-                                        retry_event(job_of(letter), job->run, job->topic, time),
-                                        {}});
+                next.records.push_back(
+                    {std::string(jobqueue::events_topic), job->id, retry_event(job_of(letter), job->run, time), {}});
             }
         }
         next_.push_back(std::move(next));

@@ -158,8 +158,7 @@ Result<RetriedJob> retry_one(BulkContext& context, const RetryOne& what) {
         redrive::redriven_records(record, *job, redriver_queue(*what.queue), {place}, what.by, time);
     if (what.queue->queue.events) {
         const Job failed = job_of_letter(kept->letter, what.queue->topics.main, what.queue->name);
-        records.push_back(
-            {std::string(jobqueue::events_topic), job->id, retry_event(failed, job->run, job->topic, time), {}});
+        records.push_back({std::string(jobqueue::events_topic), job->id, retry_event(failed, job->run, time), {}});
     }
     bool has_tried = false;
     Error last;

@@ -32,13 +32,12 @@ std::string removal_event(const Job& job, Time now) {
     return value;
 }
 
-std::string retry_event(const Job& job, int run, const std::string& topic, Time now) {
+std::string retry_event(const Job& job, int run, Time now) {
     jobqueue::LifecycleEvent event = event_of(job, jobqueue::JobEvent::waiting, now);
     event.run = run;
     event.max_attempts = job.max_attempts;
     event.submitted_at = job.submitted_at;
     event.labels = job.labels;
-    event.topic = topic;
     std::string value;
     jobqueue::write_lifecycle_event(event, 0, value);
     return value;

@@ -761,7 +761,6 @@ private:
         event.submitted_at = parse_rfc3339(header_of(job.headers, jobqueue::header::submitted_at));
         event.labels = header_of(job.headers, jobqueue::header::labels);
         event.error_message = message;
-        event.topic = job.topic;
         if (state == jobqueue::JobEvent::cancelled) event.callback = header_of(job.headers, jobqueue::header::callback);
         std::string value;
         jobqueue::write_lifecycle_event(event, 0, value);

@@ -14,7 +14,6 @@ import threading
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from stack import HERE, Stack, modules  # noqa: E402
-
 from processes import wait_until  # noqa: E402
 
 SECONDS = 150  # of jobs, so that the charts have a course

@@ -45,6 +45,15 @@ class Operator:
     def send(self, number):
         self._process.send_signal(number)
 
+    @contextlib.contextmanager
+    def frozen(self):
+        """So that it sees what is done meanwhile all at once."""
+        self.send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.send(signal.SIGCONT)
+
     def kill(self):
         self._process.kill()
         self._process.wait()

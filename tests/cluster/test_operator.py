@@ -52,9 +52,9 @@ def test_B1_a_queue_gets_its_topics_and_its_workers_objects(plane, kafka, operat
 
 
 def test_B2_replicas_follow_the_backlog_and_go_back_to_zero(plane, kafka, operator, queue, folder):
-    kafka.produce(queue.topic, jobs(300))
-    # A look that comes between two requests of the producer sees fewer jobs first.
-    wanted = operator.wait_for_replicas(queue, lambda count: count >= 3, "three replicas or more")
+    with operator.frozen():  # a look between two requests of the producer would see fewer
+        kafka.produce(queue.topic, jobs(300))
+    wanted = operator.wait_for_replicas(queue, lambda count: count > 0, "replicas above 0")
     assert wanted == 3, "300 jobs at 100 each"
     with Worker() as worker, run_sidecar(plane, queue, worker, folder) as sidecar:
         sidecar.wait_for(lambda stats: stats["completed"] == 300, "all jobs")
@@ -67,8 +67,9 @@ def test_B2_replicas_follow_the_backlog_and_go_back_to_zero(plane, kafka, operat
 
 
 def test_B2_no_more_replicas_than_partitions(plane, kafka, operator, queue):
-    kafka.produce(queue.topic, jobs(5000))
-    assert operator.wait_for_replicas(queue, lambda count: count >= 3, "three replicas or more") == 3
+    with operator.frozen():
+        kafka.produce(queue.topic, jobs(5000))
+    assert operator.wait_for_replicas(queue, lambda count: count > 0, "replicas above 0") == 3
 
 
 def test_B8_status_says_what_was_seen_and_decided(plane, kafka, operator, queue):
