@@ -155,11 +155,10 @@ void Sidecar::serve_worker_requests() {
 
 void Sidecar::read_control() {
     if (!control_) return;
-    const std::size_t others = static_cast<std::size_t>(
-        std::ranges::partition(readable_, [this](AssignmentId id) { return !control_->reads(id); }).begin() -
-        readable_.begin());
-    if (others == readable_.size()) return;
-    readable_.resize(others);
+    const auto controls = std::partition(readable_.begin(), readable_.end(),
+                                         [this](AssignmentId id) { return !control_->reads(id); });
+    if (controls == readable_.end()) return;
+    readable_.erase(controls, readable_.end());
     const ControlReader::News news = control_->take(clock_.now());
     for (const jobqueue::control::Usage& usage : news.usages) {
         if (usage.pod == usage_name_ || !usage.known) continue;

@@ -163,8 +163,7 @@ Result<BulkFilter> parse_bulk_filter(std::string_view queue, BulkAction action, 
     for (const std::string& id : filter.ids) bytes += id.size();
     if (bytes > most_id_bytes) return wrong("filter.ids has more than 512 KiB");
     std::ranges::sort(filter.ids);
-    const auto twice = std::ranges::unique(filter.ids);
-    filter.ids.erase(twice.begin(), twice.end());
+    filter.ids.erase(std::unique(filter.ids.begin(), filter.ids.end()), filter.ids.end());
     return filter;
 }
 

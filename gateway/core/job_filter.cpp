@@ -72,7 +72,7 @@ bool matches(const JobFilter& filter, const Job& job) {
 
 bool has_text(std::string_view text, std::string_view wanted) {
     const auto same = [](char a, char b) { return lower(a) == lower(b); };
-    return std::ranges::search(text, wanted, same).begin() != text.end() || wanted.empty();
+    return std::search(text.begin(), text.end(), wanted.begin(), wanted.end(), same) != text.end() || wanted.empty();
 }
 
 JobCursor cursor_of(const Job& job) { return {job.submitted_at, job.key.id, job.key.queue}; }

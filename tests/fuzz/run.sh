@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds every fuzzer with clang and runs each for SECONDS (default 60) from its seeds. Fails when one finds something;
-# the input that did it is kept and named.
+# Builds the fuzzers, or those that are named, with clang and runs each for SECONDS (default 60) from its seeds. Fails when
+# one finds something; the input that did it is kept and named.
 #
 #   tests/fuzz/run.sh [SECONDS [NAME…]]
 #
@@ -10,6 +10,8 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${DROVER_FUZZ_BUILD:-$root/build/fuzz}
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
+targets=fuzzers
+[ $# -gt 0 ] && targets=$(printf 'fuzz_%s ' "$@")
 
 clang=${CLANG:-clang++}
 mkdir -p "$build"
@@ -17,7 +19,8 @@ cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
   -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_C_COMPILER="${clang%++}" \
   -DDROVER_FUZZ=ON -DDROVER_TESTS=OFF -DDROVER_SANITIZE=address,undefined >"$build/configure.log" 2>&1 ||
   { cat "$build/configure.log" >&2; exit 1; }
-cmake --build "$build" --target fuzzers
+# shellcheck disable=SC2086  # several names
+cmake --build "$build" --target $targets
 
 finds=$(mktemp -d)
 # yaml-cpp comes without instrumentation, so what it does to a std::vector looks like an overflow.
