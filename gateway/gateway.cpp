@@ -508,6 +508,7 @@ private:
             log::warn("delayed jobs and schedules wait", {{"error", status.trouble}});
         }
         state_.scheduler_status = status;
+        state_.metrics.scheduled(status);
     }
 
     void jobs_changed(const std::vector<JobChange>& changes) override {

@@ -1,6 +1,8 @@
 #include "gateway/gateway_metrics.h"
 
+#include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 
 namespace drover::gateway {
@@ -108,6 +110,34 @@ void GatewayMetrics::fed(const FeederStatus& status) {
         .set(static_cast<double>(status.applied));
     metrics_.gauge("drover_gateway_view_skipped_events", "Events that could not be read, since the start")
         .set(static_cast<double>(status.skipped));
+}
+
+void GatewayMetrics::scheduled(const SchedulerStatus& status) {
+    metrics_.gauge("drover_gateway_scheduler_up", "1: delayed jobs and schedules go on")
+        .set(status.trouble.empty() ? 1 : 0);
+    metrics_
+        .gauge("drover_gateway_scheduler_behind_seconds",
+               "How long the first of the jobs that are due has waited for this gateway to dispatch it")
+        .set(seconds(status.behind));
+    for (int partition = 0; partition < status.partition_count; ++partition) {
+        const bool is_owned = std::ranges::find(status.partitions, partition) != status.partitions.end();
+        metrics_
+            .gauge("drover_gateway_scheduler_partition", "1: this gateway dispatches the partition's delayed jobs",
+                   {{"partition", std::to_string(partition)}})
+            .set(is_owned ? 1 : 0);
+    }
+    const std::array<std::tuple<const char*, std::uint64_t, std::uint64_t>, 4> counts{
+        {{"dispatched", status.dispatched, scheduler_.dispatched},
+         {"cancelled", status.cancelled, scheduler_.cancelled},
+         {"scheduled", status.scheduled, scheduler_.scheduled},
+         {"refused", status.refused, scheduler_.refused}}};
+    for (const auto& [outcome, now, before] : counts) {
+        metrics_
+            .counter("drover_gateway_scheduler_jobs_total",
+                     "Delayed jobs, by what became of them, and jobs that schedules made", {{"outcome", outcome}})
+            .add(static_cast<double>(now - before));
+    }
+    scheduler_ = status;
 }
 
 }  // namespace drover::gateway

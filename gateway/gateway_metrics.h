@@ -11,6 +11,7 @@
 
 #include "gateway/core/job.h"
 #include "gateway/core/webhook_outbox.h"
+#include "gateway/scheduler/scheduler.h"
 #include "gateway/view/view_feeder.h"
 #include "src/telemetry/metrics.h"
 
@@ -24,6 +25,7 @@ public:
     void ended(const Job& job);  // a job that has just ended
     void counted(const std::string& queue, const StateCounts& counts, std::int64_t dead);
     void fed(const FeederStatus& status);
+    void scheduled(const SchedulerStatus& status);
     void told(const std::string& webhook, WebhookOutbox::Outcome outcome);  // an attempt to deliver a message
 
     std::string text() const { return metrics_.text(); }
@@ -38,6 +40,7 @@ private:
     telemetry::Metrics metrics_;
     std::map<std::tuple<std::string_view, std::string_view, int>, Answered> answered_;  // method, route, status
     std::map<std::pair<std::string, bool>, telemetry::Counter> submitted_;              // queue, whether accepted
+    SchedulerStatus scheduler_;                                                         // as it was told last
     std::set<std::pair<std::string, std::string>> types_;  // queue and job type that have a metric of their own
 };
 

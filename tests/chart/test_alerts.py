@@ -90,6 +90,8 @@ CASES = [
                             f'drover_gateway_requests_total{{{GATEWAY}, route="/v1/queues", status="200"}}': grows(1)}, None),
     ("DroverGatewayViewStands", {f"drover_gateway_view_up{{{GATEWAY}}}": stays(0)}, {}),
     ("DroverGatewayViewStands", {f"drover_gateway_view_up{{{GATEWAY}}}": stays(1)}, None),
+    ("DroverGatewayDelayedJobsLate", {f"drover_gateway_scheduler_behind_seconds{{{GATEWAY}}}": stays(31)}, POD),
+    ("DroverGatewayDelayedJobsLate", {f"drover_gateway_scheduler_behind_seconds{{{GATEWAY}}}": stays(30)}, None),
     ("DroverDeadLettersGrow", {f"drover_queue_dead_letters{{{EMAIL}}}": grows(1)}, QUEUE),
     ("DroverDeadLettersGrow", {f"drover_queue_dead_letters{{{EMAIL}}}": stays(7)}, None),
     ("DroverJobsWaitTooLong", oldest(901), QUEUE),

@@ -1,6 +1,7 @@
 // librdkafka's own mock of a cluster of one broker, for what a real one cannot be asked for.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -13,6 +14,8 @@
 #include "src/kafka/settings.h"
 
 namespace drover::kafka::test {
+
+constexpr std::int16_t api_produce = 0;
 
 class MockCluster {
 public:
@@ -37,12 +40,22 @@ public:
         rd_kafka_mock_topic_set_error(cluster_, topic, code);
     }
     void refuse_next_produce(rd_kafka_resp_err_t code) {
-        constexpr std::int16_t api_produce = 0;
         rd_kafka_mock_push_request_errors(cluster_, api_produce, 1, code);
     }
     // Answers come this much later, so that requests overlap.
     void delay_answers(std::chrono::milliseconds delay) {
         rd_kafka_mock_broker_set_rtt(cluster_, 1, static_cast<int>(delay.count()));
+    }
+    // How many came of a kind, since count_requests().
+    void count_requests() { rd_kafka_mock_start_request_tracking(cluster_); }
+    std::ptrdiff_t requests(std::int16_t api) const {
+        std::size_t size = 0;
+        rd_kafka_mock_request_t** const all = rd_kafka_mock_get_requests(cluster_, &size);
+        const auto count = std::count_if(all, all + size, [api](rd_kafka_mock_request_t* request) {
+            return rd_kafka_mock_request_api_key(request) == api;
+        });
+        rd_kafka_mock_request_destroy_array(all, size);
+        return count;
     }
     void stop() { rd_kafka_mock_broker_set_down(cluster_, 1); }
     void start() { rd_kafka_mock_broker_set_up(cluster_, 1); }

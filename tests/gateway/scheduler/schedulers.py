@@ -124,9 +124,6 @@ class Schedulers:
     def upsert(self, name, body):
         self._run("upsert", "--name", name, "--body", json.dumps(body))
 
-    def upsert_process(self, name, body, environment=None):
-        return subprocess.Popen(self._command("upsert", "--name", name, "--body", json.dumps(body)), env=environment)
-
     def remove(self, name):
         self._run("remove", "--name", name)
 

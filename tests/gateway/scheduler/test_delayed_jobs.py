@@ -15,36 +15,6 @@ def report(what, values):
           f"at most {max(values, default=0)} ms")
 
 
-def partition_of_jobs(schedulers):
-    """{id: partition}, while they are there."""
-    return {record.key.decode(): record.partition for record in schedulers.kafka.read(schedulers.delayed)
-            if record.key and not record.key.startswith(b"mark/")}
-
-
-def test_C8_ten_thousand_jobs_in_a_minute_over_two_schedulers_of_which_one_is_killed(schedulers):
-    one, other = schedulers.start(), schedulers.start()
-    for each in (one, other):
-        each.wait_until_ready(6)
-    killed_ones = set(one.status["partitions"])
-    due = schedulers.delay(10_000, 5, 65)
-    at = partition_of_jobs(schedulers)
-    begin = min(due.values()) / 1000
-    time.sleep(max(0.0, begin + 30 - time.time()))  # the middle of the minute
-    one.kill()
-    killed_at = time.time() * 1000
-    schedulers.dispatched(len(due))
-    wait_for(lambda: not other.status["waiting"], "nothing that waits")
-    came = schedulers.dispatched(len(due))
-    late = lateness(due, came)
-    living = [ms for job, ms in late.items() if at[job] not in killed_ones]
-    killed = [ms for job, ms in late.items() if at[job] in killed_ones and due[job] > killed_at]
-    report("of living owners", living)
-    report("of the killed one, before", [ms for job, ms in late.items() if at[job] in killed_ones and due[job] <= killed_at])
-    report("of the killed one, after", killed)
-    assert killed, "the killed one had nothing left to do"
-    assert_each_once_and_none_early(due, came)
-
-
 def test_C8_each_of_many_jobs_is_either_cancelled_or_dispatched(schedulers):
     one, other = schedulers.start(), schedulers.start()
     for each in (one, other):

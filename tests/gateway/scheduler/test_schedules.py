@@ -30,21 +30,6 @@ def assert_each_second_once(runs):
     assert len({ids[0] for ids in runs.values()}) == len(runs)
 
 
-def test_C9_a_schedule_upserted_by_three_at_once_runs_once_per_time(schedulers):
-    one, other = schedulers.start(), schedulers.start()
-    for each in (one, other):
-        each.wait_until_ready(6)
-    schedulers.queue_record()
-    writers = [schedulers.upsert_process("tick", EVERY_SECOND) for _ in range(3)]
-    assert [writer.wait() for writer in writers] == [0, 0, 0]
-    runs = planned(schedulers, 8)
-    assert_each_second_once(runs)
-    # All of them say the same once more, in the middle.
-    writers = [schedulers.upsert_process("tick", EVERY_SECOND) for _ in range(3)]
-    assert [writer.wait() for writer in writers] == [0, 0, 0]
-    assert_each_second_once(planned(schedulers, len(runs) + 4))
-
-
 def test_C9_each_time_runs_once_whichever_scheduler_dies(schedulers):
     running = [schedulers.start(), schedulers.start()]
     for each in running:
