@@ -155,8 +155,8 @@ void Sidecar::serve_worker_requests() {
 
 void Sidecar::read_control() {
     if (!control_) return;
-    const auto controls = std::partition(readable_.begin(), readable_.end(),
-                                         [this](AssignmentId id) { return !control_->reads(id); });
+    const auto controls =
+        std::partition(readable_.begin(), readable_.end(), [this](AssignmentId id) { return !control_->reads(id); });
     if (controls == readable_.end()) return;
     readable_.erase(controls, readable_.end());
     const ControlReader::News news = control_->take(clock_.now());
