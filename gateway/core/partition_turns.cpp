@@ -6,8 +6,8 @@ namespace drover::gateway {
 namespace {
 
 constexpr Duration window = std::chrono::milliseconds(100);
-constexpr Duration turn = std::chrono::milliseconds(16);
-constexpr int longest_turn = 256;  // jobs
+constexpr Duration turn = std::chrono::milliseconds(4);
+constexpr int longest_turn = 64;  // jobs
 
 }  // namespace
 

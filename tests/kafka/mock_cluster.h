@@ -1,4 +1,4 @@
-// librdkafka's own mock of a cluster of one broker, for what a real one cannot be asked for.
+// librdkafka's own mock of a cluster, mostly of one broker, for what a real one cannot be asked for.
 #pragma once
 
 #include <algorithm>
@@ -19,9 +19,9 @@ constexpr std::int16_t api_produce = 0;
 
 class MockCluster {
 public:
-    MockCluster() {
+    explicit MockCluster(int brokers = 1) {
         client_ = make_client(RD_KAFKA_PRODUCER, {});
-        cluster_ = rd_kafka_mock_cluster_new(client_, 1);
+        cluster_ = rd_kafka_mock_cluster_new(client_, brokers);
         create("jobs");
     }
     ~MockCluster() {
@@ -32,7 +32,7 @@ public:
     MockCluster& operator=(const MockCluster&) = delete;
 
     Settings settings() const { return {{"bootstrap.servers", rd_kafka_mock_cluster_bootstraps(cluster_)}}; }
-    void create(const char* topic) { rd_kafka_mock_topic_create(cluster_, topic, 1, 1); }
+    void create(const char* topic, int partitions = 1) { rd_kafka_mock_topic_create(cluster_, topic, partitions, 1); }
     // What is said of a topic from now on; NO_ERROR: it is there.
     // What is produced into it waits.
     void take_leader(const char* topic) { rd_kafka_mock_partition_set_leader(cluster_, topic, 0, -1); }
@@ -60,7 +60,7 @@ public:
     void stop() { rd_kafka_mock_broker_set_down(cluster_, 1); }
     void start() { rd_kafka_mock_broker_set_up(cluster_, 1); }
 
-    // The first `count` values of a topic's only partition. Waits for them, but not for ever; `meanwhile`, again and
+    // The first `count` values of a topic's first partition. Waits for them, but not for ever; `meanwhile`, again and
     // again.
     std::vector<std::string> read(
         const char* topic, std::size_t count, const std::function<void()>& meanwhile = [] {}) const {

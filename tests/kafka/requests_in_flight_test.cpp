@@ -2,8 +2,9 @@
 #include <sys/resource.h>
 
 #include <chrono>
-#include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -83,6 +84,34 @@ TEST_F(RequestsInFlight, a_partition_that_waits_for_its_answers_does_not_spin) {
     const auto cpu_before = cpu_time();
     wait_until([this] { return producer_->in_flight() == 0; });
     EXPECT_LT(cpu_time() - cpu_before, (std::chrono::steady_clock::now() - began) / 4);
+}
+
+// Each leader is connected for the first time then.
+TEST(FirstRequests, go_to_all_brokers) {
+    MockCluster cluster(3);
+    cluster.create("wide", 12);
+    Wakeup wakeup;
+    for (const int requests_in_flight : {1, 5}) {
+        auto producer = Producer::create(cluster.settings(), wakeup, 0ms,
+                                         {.delivery = 10s, .requests_in_flight = requests_in_flight});
+        ASSERT_TRUE(producer) << producer.error().message;
+        constexpr int count = 100;
+        for (int n = 0; n < count; ++n) {
+            const std::string key = std::to_string(n);
+            ASSERT_TRUE((*producer)->produce({"wide", key, "value", {}}, static_cast<std::uint64_t>(n)));
+        }
+        std::set<int> partitions;
+        while ((*producer)->in_flight() > 0) {
+            wakeup.clear();
+            for (const Delivery& delivery : (*producer)->poll()) {
+                ASSERT_TRUE(delivery.outcome) << delivery.outcome.error().message;
+                partitions.insert(delivery.outcome->partition);
+            }
+            pollfd readable{wakeup.fd(), POLLIN, 0};
+            ::poll(&readable, 1, 10);
+        }
+        EXPECT_EQ(partitions.size(), 12U);
+    }
 }
 
 }  // namespace
