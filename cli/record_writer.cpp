@@ -9,7 +9,8 @@ namespace drover::cli {
 Result<std::unique_ptr<RecordWriter>> RecordWriter::create(kafka::Settings settings) {
     if (!settings.contains("delivery.timeout.ms")) settings.emplace("message.timeout.ms", "30000");
     std::unique_ptr<RecordWriter> writer(new RecordWriter);
-    auto producer = kafka::Producer::create(settings, writer->wakeup_);
+    auto producer = kafka::Producer::create(settings, writer->wakeup_, std::chrono::milliseconds(0),
+                                            {.flush = std::chrono::milliseconds(0)});
     if (!producer) return tl::unexpected(producer.error());
     writer->producer_ = std::move(*producer);
     return writer;

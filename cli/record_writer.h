@@ -13,7 +13,8 @@ namespace drover::cli {
 
 class RecordWriter {
 public:
-    // Gives up on a record after half a minute, unless the settings say otherwise: somebody is waiting.
+    // Gives up on a record after half a minute, unless the settings say otherwise: somebody is waiting. What is under
+    // way at its end is given up, too.
     static Result<std::unique_ptr<RecordWriter>> create(kafka::Settings settings);
 
     // As Producer::produce(). A full queue is a retryable error: wait_some(), then again.

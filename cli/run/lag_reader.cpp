@@ -30,7 +30,11 @@ LagReader::LagReader(boost::asio::io_context& io, kafka::Settings settings, std:
       queues_(std::move(queues)),
       announces_(announce),
       listener_(std::move(listener)),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      thread_([this](const std::stop_token& stop) {
+          run(stop);
+          const std::lock_guard lock(mutex_);
+          if (ended_) boost::asio::post(io_, std::move(ended_));
+      }) {}
 
 LagReader::~LagReader() = default;
 
@@ -41,7 +45,13 @@ void LagReader::tell(const jobqueue::JobQueue& queue, const jobqueue::WorkersRec
     news_.insert_or_assign(std::move(record.key), std::move(record.value));
 }
 
-void LagReader::request_stop() { thread_.request_stop(); }
+void LagReader::stop(std::function<void()> ended) {
+    {
+        const std::lock_guard lock(mutex_);
+        ended_ = std::move(ended);
+    }
+    thread_.request_stop();
+}
 
 bool LagReader::pause(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
@@ -50,7 +60,7 @@ bool LagReader::pause(const std::stop_token& stop) {
 }
 
 void LagReader::run(const std::stop_token& stop) {
-    for (Result<int> brokers = prepare();; brokers = prepare()) {
+    for (Result<int> brokers = prepare(stop);; brokers = prepare(stop)) {
         if (brokers) {
             boost::asio::post(io_, [this, count = *brokers] { listener_.topics_ready(count); });
             break;
@@ -61,11 +71,11 @@ void LagReader::run(const std::stop_token& stop) {
     do {
         Look one{std::chrono::steady_clock::now(), look()};
         boost::asio::post(io_, [this, one = std::move(one)] { listener_.looked(one); });
-        write_news();
+        write_news(stop);
     } while (pause(stop));
 }
 
-Result<int> LagReader::prepare() {
+Result<int> LagReader::prepare(const std::stop_token& stop) {
     if (!admin_) {
         auto admin = kafka::Admin::connect(settings_, call_timeout);
         if (!admin) return tl::unexpected(admin.error());
@@ -93,7 +103,7 @@ Result<int> LagReader::prepare() {
         }
     }
     if (Result<void> made = admin_->ensure_topics(specs); !made) return tl::unexpected(made.error());
-    if (Result<void> announced = announce(); !announced) return tl::unexpected(announced.error());
+    if (Result<void> announced = announce(stop); !announced) return tl::unexpected(announced.error());
     const auto counts = admin_->topics(names);
     if (!counts) return tl::unexpected(counts.error());
     partitions_.clear();
@@ -108,15 +118,15 @@ Result<int> LagReader::prepare() {
     return brokers;
 }
 
-Result<void> LagReader::announce() {
+Result<void> LagReader::announce(const std::stop_token& stop) {
     if (!announces_) return {};
     std::vector<jobqueue::ControlMessage> records;
     for (const jobqueue::JobQueue& queue : queues_) records.push_back(jobqueue::queue_record(queue));
-    return write(records);
+    return write(records, stop);
 }
 
 // What fails is tried with the next look: the figures say then what is wrong with Kafka.
-void LagReader::write_news() {
+void LagReader::write_news(const std::stop_token& stop) {
     decltype(news_) news;
     {
         const std::lock_guard lock(mutex_);
@@ -125,12 +135,15 @@ void LagReader::write_news() {
     if (news.empty()) return;
     std::vector<jobqueue::ControlMessage> records;
     for (const auto& [key, value] : news) records.push_back({key, value});
-    if (write(records)) return;
+    if (write(records, stop)) return;
     const std::lock_guard lock(mutex_);
     news_.merge(news);  // what came meanwhile is newer, and stays
 }
 
-Result<void> LagReader::write(const std::vector<jobqueue::ControlMessage>& records) {
+// When it is to stop it waits no longer for a Kafka that is away.
+Result<void> LagReader::write(const std::vector<jobqueue::ControlMessage>& records, const std::stop_token& stop) {
+    constexpr auto last_wait = 1s;
+    std::optional<std::chrono::steady_clock::time_point> stopped_at;
     auto writer = RecordWriter::create(settings_);
     if (!writer) return tl::unexpected(writer.error());
     for (const jobqueue::ControlMessage& record : records) {
@@ -141,6 +154,11 @@ Result<void> LagReader::write(const std::vector<jobqueue::ControlMessage>& recor
     while ((*writer)->in_flight() > 0) {
         for (const kafka::Delivery& delivery : (*writer)->wait_some()) {
             if (!delivery.outcome) return tl::unexpected((*writer)->explained(delivery.outcome.error()));
+        }
+        if (!stop.stop_requested()) continue;
+        if (!stopped_at) stopped_at = std::chrono::steady_clock::now();
+        if (std::chrono::steady_clock::now() - *stopped_at > last_wait) {
+            return failure(Error::Code::unavailable, "Kafka does not answer", true);
         }
     }
     return {};

@@ -47,14 +47,15 @@ public:
 
     // Gateways are told how the workers of a queue do, soon. Where they are not told of queues, nothing happens.
     void tell(const jobqueue::JobQueue& queue, const jobqueue::WorkersRecord& workers);
-    void request_stop();  // the thread ends after the call that is under way
+    // The thread ends after the call that is under way; `ended` is called then. Kafka should be there until then.
+    void stop(std::function<void()> ended);
 
 private:
     void run(const std::stop_token& stop);
-    Result<int> prepare();
-    Result<void> announce();
-    Result<void> write(const std::vector<jobqueue::ControlMessage>& records);
-    void write_news();
+    Result<int> prepare(const std::stop_token& stop);
+    Result<void> announce(const std::stop_token& stop);
+    Result<void> write(const std::vector<jobqueue::ControlMessage>& records, const std::stop_token& stop);
+    void write_news(const std::stop_token& stop);
     Result<std::vector<jobqueue::QueueFigures>> look();
     Result<jobqueue::QueueFigures> look_at(const jobqueue::JobQueue& queue, lag::QueueOffsets offsets);
     bool pause(const std::stop_token& stop);  // false when told to stop
@@ -69,6 +70,7 @@ private:
     std::vector<kafka::TopicPartition> partitions_;
     std::mutex mutex_;
     std::map<std::string, std::optional<std::string>> news_;  // with the lock: records of drover.gateway, by key
+    std::function<void()> ended_;                             // with the lock
     std::condition_variable_any changed_;
     std::jthread thread_;  // last: it uses all of the above
 };

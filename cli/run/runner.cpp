@@ -362,7 +362,6 @@ void Runner::stop_gateway() {
 }
 
 void Runner::stop_broker() {
-    if (reader_) reader_->request_stop();
     const auto done = [this] {
         if (has_topics_) {
             if (!screen_.is_live()) refresh();
@@ -371,10 +370,17 @@ void Runner::stop_broker() {
         }
         end(outcome_);
     };
-    if (broker_)
-        broker_->stop(done);
+    const auto stop = [this, done] {
+        if (broker_)
+            broker_->stop(done);
+        else
+            done();
+    };
+    // The broker last: whoever asks it would wait for an answer.
+    if (reader_)
+        reader_->stop(stop);
     else
-        done();
+        stop();
 }
 
 void Runner::end(int code) {

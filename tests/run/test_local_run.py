@@ -212,7 +212,8 @@ def test_a_command_that_does_not_exist_is_named_and_jobs_wait(tmp_path):
         run.wait_for_figures(state="WorkerUnreachable")
         run.wait_for(lambda: "no-such-program: not found" in run.figures().get("problem", ""), "name of the command")
         interrupt(run)
-        assert run.wait() == 0, run.text
+        run.wait_for_line("logs ")
+        assert run.wait(15) == 0, "what is over gives the terminal back: " + run.text
     assert "1 job unfinished" in run.text
 
 
