@@ -4,6 +4,7 @@
 #include "gateway/core/job_json.h"
 #include "gateway/core/schedule.h"
 #include "gateway/routes.h"
+#include "gateway/submission_intake.h"
 #include "src/jobqueue/names.h"
 
 namespace drover::gateway {
@@ -50,6 +51,11 @@ void put(GatewayState& state, const SharedCall& call) {
     }
     Result<Schedule> schedule = parse_schedule(call->queue->name, name, call->request.body);
     if (!schedule) return call->refuse(schedule.error());
+    // It was parsed before, with the schedule.
+    if (const auto job = jobqueue::parse_submission(schedule->job)) {
+        const Result<void> fits = check_job(*call->queue, *job, call->now);
+        if (!fits) return call->refuse({.code = fits.error().code, .message = "job: " + fits.error().message});
+    }
     schedule->by = call->who.name;
     schedule->at = call->now;
     const bool is_new = state.schedules.find(call->queue->name, name) == nullptr;

@@ -137,12 +137,16 @@ std::string id_of(GatewayState& state, const KnownQueue& queue, const jobqueue::
 
 }  // namespace
 
+Result<void> check_job(const KnownQueue& queue, const jobqueue::Submission& job, Time now) {
+    if (Result<void> fits = check_submission(job, queue.queue, now); !fits) return fits;
+    return check_schema(queue, job);
+}
+
 Result<JobOrder> take_in(GatewayState& state, const KnownQueue& queue, std::string_view body, std::string traceparent,
                          Time now, std::string_view idempotency_key) {
     Result<jobqueue::Submission> job = jobqueue::parse_submission(body);
     if (!job) return tl::unexpected(job.error());
-    if (const Result<void> fits = check_submission(*job, queue.queue, now); !fits) return tl::unexpected(fits.error());
-    if (const Result<void> fits = check_schema(queue, *job); !fits) return tl::unexpected(fits.error());
+    if (const Result<void> fits = check_job(queue, *job, now); !fits) return tl::unexpected(fits.error());
     if (!job->unique_key.empty() && !state.has_read_log) {
         return failure(Error::Code::unavailable, "which unique keys are in use has not been read from Kafka yet", true);
     }

@@ -17,6 +17,9 @@ namespace drover::gateway {
 Result<JobOrder> take_in(GatewayState& state, const KnownQueue& queue, std::string_view body, std::string traceparent,
                          Time now, std::string_view idempotency_key = {});
 
+// What take_in() checks about a job that has been parsed.
+Result<void> check_job(const KnownQueue& queue, const jobqueue::Submission& job, Time now);
+
 // The keys that it is submitted under, each known for a day from now on, and what their claim came to. Fresh: each is
 // held, and send_order() settles them.
 struct KeyClaim {

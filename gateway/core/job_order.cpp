@@ -4,6 +4,7 @@ namespace drover::gateway {
 namespace {
 
 constexpr Duration furthest = std::chrono::hours(10 * 365 * 24);
+constexpr std::size_t largest_delayed = 1 << 20;  // drover.delayed has to take it: src/jobqueue/shared_topics.cpp
 
 std::optional<Time> due_of(const jobqueue::Submission& job, Time now) {
     std::optional<Time> due = job.run_at;
@@ -27,6 +28,11 @@ Result<void> check_submission(const jobqueue::Submission& job, const jobqueue::J
         return failure(Error::Code::too_large,
                        "payload has " + std::to_string(job.payload.size()) + " bytes, and the queue takes " +
                            std::to_string(queue.delivery.max_payload) + " (spec.delivery.maxPayload)");
+    }
+    if ((job.delay || job.run_at) && job.payload.size() > largest_delayed) {
+        return failure(Error::Code::too_large,
+                       "payload has " + std::to_string(job.payload.size()) + " bytes, and a delayed job may have " +
+                           std::to_string(largest_delayed));
     }
     if (job.delay && (*job.delay < Duration{0} || *job.delay > furthest)) {
         return failure(Error::Code::invalid, "delay must be from 0s to ten years");

@@ -24,7 +24,8 @@ struct JobOrder {
     std::optional<Time> due;  // where it is to wait for a time first
 };
 
-// Beyond what parse_submission() checked: `too_large` over the queue's limit for payloads; `invalid` for a callback
+// Beyond what parse_submission() checked: `too_large` over the queue's limit for payloads, or 1 MiB of a job with a
+// delay or a time; `invalid` for a callback
 // that is no http(s) URL, a deadline that is over or before the job is due, and times more than ten years away.
 Result<void> check_submission(const jobqueue::Submission& job, const jobqueue::JobQueue& queue, Time now);
 

@@ -46,6 +46,8 @@ constexpr auto after_refusal = 200ms;
 constexpr auto after_fencing = 3s;  // the group says in this time whose the partition is
 constexpr auto patience_at_end = 10s;
 constexpr Duration without_topic = 10s;  // a job whose topic is missing, or too large for it, waits so long
+constexpr Duration stuck_topic = 30s;    // one whose topic took nothing in a transaction's time
+constexpr Duration apart_lasts = 2min;
 constexpr Duration queue_unknown = 1s;
 
 bool is_permanent(const Error& error) {
@@ -107,7 +109,12 @@ private:
         std::vector<DelayedJobs::Taken> cancelled;  // jobs
         std::vector<std::string> cancels;           // commands, by job id
         std::vector<std::pair<std::string, std::optional<ScheduleRun>>> states;
-        std::uint64_t scheduled = 0;  // jobs
+        std::uint64_t scheduled = 0;       // jobs
+        std::set<std::string> job_topics;  // of `jobs`
+        std::string control_topic;         // of the last cancel; "": it needs none
+
+        // What could each be the reason of a refusal.
+        std::size_t parts() const { return job_topics.size() + states.size() + cancels.size(); }
     };
 
     struct Cancelling {
@@ -140,6 +147,7 @@ private:
         Time schedules_at = Time::min();                         // the first of these; min: something is new
         Time not_before{};
         std::size_t limit = 0;  // jobs in the next transaction
+        Time apart_until{};     // each topic, schedule and cancel has transactions of its own
         std::string trouble;
     };
 
@@ -413,6 +421,7 @@ private:
         owned.is_writing = false;
         if (!owned.batch) return;
         count(owned, *owned.batch);
+        for (const std::string& topic : owned.batch->job_topics) late_since_.erase(topic);
         owned.batch.reset();
         owned.limit = std::min(options_.largest_batch, owned.limit * 2);
     }
@@ -430,6 +439,8 @@ private:
         }
     }
 
+    // A topic that takes nothing spoils all of a transaction, and which one it is may not be known. Then everything is
+    // tried apart for a while, so that what is in trouble holds up itself alone.
     void on(Owned& owned, const dispatch::Refused& refused) {
         owned.is_writing = false;
         owned.trouble = refused.error.message;
@@ -446,23 +457,49 @@ private:
         if (refused.record && *refused.record < batch.topics.size()) topic = batch.topics[*refused.record];
         log::warn("a transaction of delayed jobs was refused, and is tried again",
                   {{"partition", owned.partition}, {"topic", topic}, {"error", refused.error.message}});
-        const bool wants_search = is_permanent(refused.error) && !concerns_topic(refused.error);
-        if (concerns_topic(refused.error) && !topic.empty()) {
-            without_[topic] = {time + without_topic, refused.error.message};
-        } else if (wants_search) {  // which one it is, is not known: fewer at a time, schedules apart
-            owned.limit = std::max<std::size_t>(1, batch.jobs.size() / 2);
-        }
-        const bool is_found = wants_search && batch.jobs.size() == 1 && batch.states.empty() && batch.cancels.empty();
-        if (is_found) ++status_.refused;
-        for (const DelayedJobs::Taken& each : batch.jobs) {
-            owned.jobs.put_back(each.handle, is_found ? time + without_topic : each.due);
-        }
-        for (const DelayedJobs::Taken& each : batch.cancelled) owned.jobs.put_back(each.handle, each.due);
-        for (const auto& [schedule, run] : batch.states) {
-            owned.look_again[schedule] = wants_search ? time + without_topic : owned.not_before;
-            if (wants_search) status_.schedule_troubles[schedule] = refused.error.message;
-        }
+        for (const auto& [schedule, run] : batch.states) owned.look_again[schedule] = owned.not_before;
         owned.schedules_at = owned.not_before;
+        Time jobs_again{};  // at their own times
+        if (concerns_topic(refused.error) && !topic.empty()) {
+            do_without(topic, time + without_topic, refused.error, batch);
+        } else {
+            if (batch.parts() == 1) jobs_again = put_off(owned, batch, topic, refused.error, time);
+            owned.apart_until = time + apart_lasts;
+        }
+        for (const DelayedJobs::Taken& each : batch.jobs)
+            owned.jobs.put_back(each.handle, std::max(each.due, jobs_again));
+        for (const DelayedJobs::Taken& each : batch.cancelled) owned.jobs.put_back(each.handle, each.due);
+    }
+
+    // The only part of a transaction that was refused. When its jobs are due again.
+    Time put_off(Owned& owned, const Batch& batch, const std::string& topic, const Error& error, Time time) {
+        const bool is_too_much = is_permanent(error) && !concerns_topic(error);
+        if (!batch.states.empty()) {
+            const std::string& schedule = batch.states.front().first;
+            owned.look_again[schedule] = time + without_topic;
+            status_.schedule_troubles[schedule] = error.message;
+        } else if (batch.jobs.empty()) {
+            if (!batch.control_topic.empty()) do_without(batch.control_topic, time + without_topic, error, batch);
+        } else if (!is_too_much) {
+            // Where nothing was taken, Kafka may be away as a whole.
+            const std::string& their_topic = *batch.job_topics.begin();
+            do_without(their_topic, time + (topic == their_topic ? stuck_topic : without_topic), error, batch);
+        } else if (batch.jobs.size() > 1) {
+            owned.limit = batch.jobs.size() / 2;
+        } else {
+            ++status_.refused;
+            return time + without_topic;
+        }
+        return Time{};
+    }
+
+    void do_without(const std::string& topic, Time until, const Error& error, const Batch& batch) {
+        without_[topic] = {until, error.message};
+        if (!batch.job_topics.contains(topic)) return;
+        for (const DelayedJobs::Taken& each : batch.jobs) {
+            Time& since = late_since_.try_emplace(topic, each.due).first->second;
+            since = std::min(since, each.due);
+        }
     }
 
     void on(Owned& owned, const dispatch::Fenced&) {
@@ -601,9 +638,10 @@ private:
     void dispatch(Owned& owned, Time time) {
         Batch batch;
         std::vector<Outbound> out;
-        add_cancels(owned, batch, out, time);
-        if (gateway_log_->caught_up()) add_schedules(owned, batch, out, time);
-        add_jobs(owned, batch, out, time);
+        const bool apart = time < owned.apart_until;
+        add_cancels(owned, batch, out, time, apart);
+        if (gateway_log_->caught_up() && !(apart && batch.parts() > 0)) add_schedules(owned, batch, out, time, apart);
+        if (!(apart && batch.parts() > 0)) add_jobs(owned, batch, out, time, apart);
         if (out.empty()) {
             const bool wants_time = std::chrono::steady_clock::now() - clock_heard_at_ > clock_interval;
             if (!wants_time) return;
@@ -631,7 +669,7 @@ private:
         return false;
     }
 
-    void add_jobs(Owned& owned, Batch& batch, std::vector<Outbound>& out, Time time) {
+    void add_jobs(Owned& owned, Batch& batch, std::vector<Outbound>& out, Time time, bool apart) {
         std::size_t bytes = 0;
         for (const DelayedJobs::Taken& each : owned.jobs.take_due(time, owned.limit)) {
             if (bytes > largest_batch_bytes) {
@@ -649,8 +687,14 @@ private:
                 owned.jobs.put_back(each.handle, without_.at(job->topic).first);
                 continue;
             }
+            if (apart && !batch.jobs.empty() && !batch.job_topics.contains(job->topic)) {
+                owned.jobs.put_back(each.handle, each.due);
+                continue;
+            }
             bytes += packed->size();
-            add_event(*job, jobqueue::JobEvent::waiting, "", time, out);
+            batch.job_topics.insert(job->topic);
+            // Of those that are tried apart their start tells: the events' topic may be what is in trouble.
+            if (!apart) add_event(*job, jobqueue::JobEvent::waiting, "", time, out);
             out.push_back(tombstone(owned, job->job_id));
             out.push_back(
                 {std::move(job->topic), std::move(job->key), std::move(job->value), std::move(job->headers), {}});
@@ -658,9 +702,9 @@ private:
         }
     }
 
-    void add_cancels(Owned& owned, Batch& batch, std::vector<Outbound>& out, Time time) {
+    void add_cancels(Owned& owned, Batch& batch, std::vector<Outbound>& out, Time time, bool apart) {
         for (auto& [job_id, each] : owned.cancels) {
-            if (batch.cancels.size() >= options_.largest_batch) break;
+            if (batch.cancels.size() >= (apart ? 1 : options_.largest_batch)) break;
             // One that was taken is on its way, and soon gone.
             if (each.is_sent || owned.jobs.is_taken(job_id)) continue;
             if (const auto taken = owned.jobs.take(job_id)) {
@@ -671,6 +715,7 @@ private:
                 }
                 batch.cancelled.push_back(*taken);
             } else if (!each.cancel.control_topic.empty() && !is_without(each.cancel.control_topic, time)) {
+                batch.control_topic = each.cancel.control_topic;
                 const jobqueue::ControlMessage message = jobqueue::control_message(
                     jobqueue::control::Cancel{.job_id = job_id,
                                               .by = each.cancel.by,
@@ -685,11 +730,12 @@ private:
         }
     }
 
-    void add_schedules(Owned& owned, Batch& batch, std::vector<Outbound>& out, Time time) {
+    void add_schedules(Owned& owned, Batch& batch, std::vector<Outbound>& out, Time time, bool apart) {
         if (time < owned.schedules_at) return;
         int left = runs_at_once;
+        const auto is_full = [&] { return left <= 0 || (apart && !batch.states.empty()); };
         for (const auto& [id, known] : book_.all()) {
-            if (left <= 0) break;
+            if (is_full()) break;
             if (partition_of(std::string(schedule_prefix) + id, partitions_) != owned.partition) continue;
             const auto look = owned.look_again.find(id);
             if (look != owned.look_again.end() && look->second > time) continue;
@@ -721,13 +767,15 @@ private:
         }
         // One of the same name that comes later has missed nothing.
         for (const auto& [id, run] : owned.states) {
+            if (is_full()) break;
             if (book_.all().contains(id)) continue;
             const std::string key = std::string(schedule_run_prefix) + id;
             out.push_back({options_.delayed_topic, key, std::nullopt, {}, owned.partition});
             out.push_back({options_.gateway_topic, key, std::nullopt, {}, 0});
             batch.states.emplace_back(id, std::nullopt);
         }
-        owned.schedules_at = left <= 0 ? time : Time::max();
+        std::erase_if(owned.look_again, [this](const auto& each) { return !book_.all().contains(each.first); });
+        owned.schedules_at = is_full() ? time : Time::max();
         for (const auto& [id, at] : owned.look_again) owned.schedules_at = std::min(owned.schedules_at, at);
     }
 
@@ -834,10 +882,16 @@ private:
             if (!owned->trouble.empty()) status.trouble = owned->trouble;
             if (!owned->file.trouble().empty()) status.trouble = owned->file.trouble();
             for (const auto& [queue, count] : owned->jobs.waiting()) status.waiting[queue] += count;
-            const std::optional<Time> next = owned->jobs.next();
-            if (owned->is_live && next && time && *next < *time) status.behind = std::max(status.behind, *time - *next);
+            if (!time) continue;
+            if (const std::optional<Time> next = owned->jobs.next()) {
+                status.behind = std::max(status.behind, *time - *next);
+            }
+            if (owned->batch && !owned->batch->jobs.empty()) {
+                status.behind = std::max(status.behind, *time - owned->batch->jobs.front().due);
+            }
         }
         if (time) {
+            for (const auto& [topic, since] : late_since_) status.behind = std::max(status.behind, *time - since);
             const auto machines = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
             status.brokers_clock = std::chrono::round<std::chrono::milliseconds>(*time - machines);
         }
@@ -871,6 +925,7 @@ private:
     std::map<int, std::unique_ptr<Owned>> owned_;
     std::vector<std::unique_ptr<Dispatcher>> retired_;
     std::map<std::string, std::pair<Time, std::string>, std::less<>> without_;  // topics, until when and why
+    std::map<std::string, Time> late_since_;  // of topics that took nothing: when the first of their jobs was due
     std::unordered_map<std::uint64_t, Done> waiting_commands_;
     std::uint64_t last_token_ = 0;
     std::uint64_t next_dispatcher_ = 0;

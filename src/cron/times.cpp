@@ -70,7 +70,7 @@ Moment moment_of(const cctz::civil_second& clock, const cctz::time_zone& rules) 
 }
 
 std::optional<Moment> next_on_the_clock(const Expression& expression, const cctz::time_zone& rules, Moment from) {
-    cctz::civil_second clock = rules.lookup(from).cs;
+    cctz::civil_second clock = rules.lookup(from - cctz::seconds(1)).cs + 1;  // at a gap's end: what is missing comes
     while (const std::optional<cctz::civil_second> found = next_by_clock(expression, clock)) {
         const Moment moment = moment_of(*found, rules);
         if (moment >= from) return moment;

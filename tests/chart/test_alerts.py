@@ -92,6 +92,8 @@ CASES = [
     ("DroverGatewayViewStands", {f"drover_gateway_view_up{{{GATEWAY}}}": stays(1)}, None),
     ("DroverGatewayDelayedJobsLate", {f"drover_gateway_scheduler_behind_seconds{{{GATEWAY}}}": stays(31)}, POD),
     ("DroverGatewayDelayedJobsLate", {f"drover_gateway_scheduler_behind_seconds{{{GATEWAY}}}": stays(30)}, None),
+    ("DroverGatewayDelayedJobsStand", {f"drover_gateway_scheduler_up{{{GATEWAY}}}": stays(0)}, {}),
+    ("DroverGatewayDelayedJobsStand", {f"drover_gateway_scheduler_up{{{GATEWAY}}}": stays(1)}, None),
     ("DroverDeadLettersGrow", {f"drover_queue_dead_letters{{{EMAIL}}}": grows(1)}, QUEUE),
     ("DroverDeadLettersGrow", {f"drover_queue_dead_letters{{{EMAIL}}}": stays(7)}, None),
     ("DroverJobsWaitTooLong", oldest(901), QUEUE),

@@ -62,6 +62,8 @@ TEST(DaylightSaving, C9_a_missing_time_runs_once_at_the_first_moment_after) {
               Texts({"2026-03-29T01:00:00", "2026-03-30T00:00:00"}));
     EXPECT_EQ(times("0 2,3 * * *", "Europe/Berlin", "2026-03-28T23:00:00Z", 2),
               Texts({"2026-03-29T01:00:00", "2026-03-30T00:00:00"}));
+    EXPECT_EQ(times("30 2 * * *", "Europe/Berlin", "2026-03-29T00:59:59Z", 1), Texts({"2026-03-29T01:00:00"}));
+    EXPECT_EQ(times("30 2 * * *", "Europe/Berlin", "2026-03-29T01:00:00Z", 1), Texts({"2026-03-30T00:30:00"}));
 }
 
 TEST(DaylightSaving, C9_a_doubled_time_runs_the_first_time_only) {

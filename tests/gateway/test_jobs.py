@@ -258,7 +258,9 @@ def test_a_schedule_runs_and_shows_its_runs_C9(stack):
     ({}, "cron"), ({"cron": "61 * * * *", "job": {"payload": 1}}, "cron"), ({"cron": "@daily", "job": {}}, "payload"),
     ({"cron": "@daily", "timeZone": "Mars/Base", "job": {"payload": 1}}, "timeZone"),
     ({"cron": "@daily", "missedRuns": "some", "job": {"payload": 1}}, "missedRuns"),
-    ({"cron": "@daily", "colour": 1, "job": {"payload": 1}}, "colour")])
+    ({"cron": "@daily", "colour": 1, "job": {"payload": 1}}, "colour"),
+    ({"cron": "@daily", "job": {"type": "checked", "payload": {}}}, "job: "),
+    ({"cron": "@daily", "job": {"payload": 1, "callback": "nowhere"}}, "callback")])
 def test_what_is_wrong_with_a_schedule_is_named_C9(stack, body, detail):
     answer = stack.gateway.ask("PUT", "/v1/queues/jobs/schedules/wrong", body)
     assert answer.status == 400 and detail in answer.json["detail"], answer.body

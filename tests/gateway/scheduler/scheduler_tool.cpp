@@ -54,6 +54,7 @@ json status_json(const SchedulerStatus& status) {
             {"cancelled", status.cancelled},
             {"scheduled", status.scheduled},
             {"refused", status.refused},
+            {"behindMs", std::chrono::duration_cast<std::chrono::milliseconds>(status.behind).count()},
             {"behindMs", std::chrono::ceil<std::chrono::milliseconds>(status.behind).count()},
             {"scheduleTroubles", status.schedule_troubles}};
 }

@@ -72,13 +72,13 @@ class Scheduler:
 
 
 class Schedulers:
-    def __init__(self, cluster, folder, partitions=12):
+    def __init__(self, cluster, folder, partitions=12, replication=1):
         self.kafka = KafkaClient(cluster.bootstrap)
         self._folder = folder
         self.prefix = f"t{uuid.uuid4().hex[:8]}."
         self.delayed, self.gateway, self.events = (self.prefix + name for name in ("delayed", "gateway", "events"))
         self.jobs, self.control = self.prefix + "jobs", self.prefix + "jobs.control"
-        config = {"message_timestamp_type": "LogAppendTime"}
+        config = {"message_timestamp_type": "LogAppendTime", "replication": replication}
         self.kafka.create(self.delayed, partitions=partitions, cleanup_policy="compact", **config)
         self.kafka.create(self.gateway, cleanup_policy="compact", **config)
         self.kafka.create(self.jobs, partitions=4, **config)
@@ -121,8 +121,8 @@ class Schedulers:
                     "spec": {"kafka": {"topic": self.jobs}, **spec}}
         self.kafka.produce(self.gateway, [Record(key=f"queue/{name}", value=json.dumps(resource))])
 
-    def upsert(self, name, body):
-        self._run("upsert", "--name", name, "--body", json.dumps(body))
+    def upsert(self, name, body, queue="test.queue"):
+        self._run("upsert", "--queue", queue, "--name", name, "--body", json.dumps(body))
 
     def remove(self, name):
         self._run("remove", "--name", name)

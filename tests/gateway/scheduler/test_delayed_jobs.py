@@ -3,7 +3,8 @@
 import time
 
 from kafka_client import Record
-from schedulers import assert_each_once_and_none_early, percentile, wait_for
+from kafka_cluster import KafkaCluster
+from schedulers import Schedulers, assert_each_once_and_none_early, percentile, wait_for
 
 
 def lateness(due, came):
@@ -92,6 +93,27 @@ def test_C8_a_topic_that_does_not_exist_holds_only_its_own_jobs_up(schedulers):
     wait_for(lambda: only.status["waiting"] == {"test.queue": len(lost)}, "nothing else that waits")
     schedulers.kafka.create(missing)
     assert set(schedulers.dispatched(len(lost), missing)) == set(lost)
+
+
+def test_C8_a_topic_that_takes_nothing_holds_only_its_own_jobs_up(tmp_path):
+    """One of its partitions has no leader, so that a transaction's time passes before anybody knows."""
+    with KafkaCluster.temporary(brokers=3) as three, Schedulers(three, tmp_path, replication=3) as schedulers:
+        only = schedulers.start()
+        only.wait_until_ready(12)
+        stuck = schedulers.prefix + "stuck"
+        schedulers.kafka.create(stuck, partitions=3)
+        three.kill(1)
+        held = schedulers.delay(200, 1, 2, topic=stuck, id_prefix="of a stuck topic ")
+        due = schedulers.delay(1000, 1, 4)
+        came = schedulers.dispatched(len(due))
+        report("beside a topic that takes nothing", list(lateness(due, came).values()))
+        assert_each_once_and_none_early(due, came)
+        wait_for(lambda: 0 < only.status["waiting"].get("test.queue", 0) <= len(held), "nothing else that waits")
+        later = schedulers.delay(100, 0, 1, id_prefix="later ")
+        assert set(schedulers.dispatched(len(due) + len(later))) == set(due) | set(later)
+        assert only.status["behindMs"] > 1000, "those that are held up are late"
+        three.start([1])
+        assert_each_once_and_none_early(held, schedulers.dispatched(len(held), stuck))
 
 
 def test_C8_a_record_that_nobody_understands_is_counted_and_passed_over(schedulers):

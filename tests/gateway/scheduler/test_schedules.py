@@ -4,7 +4,7 @@ import calendar
 import collections
 import time
 
-from schedulers import wait_for
+from schedulers import Schedulers, wait_for
 
 POLICIES = ("runOnce", "skip", "catchUp")
 EVERY_SECOND = {"cron": "* * * * * *", "job": {"type": "tick", "payload": {"n": 1}}}
@@ -101,6 +101,21 @@ def test_C9_a_removed_schedule_runs_no_more_and_leaves_nothing(schedulers):
     before = only.status["scheduled"]
     time.sleep(2.5)
     assert only.status["scheduled"] == before
+
+
+def test_C9_a_schedule_whose_job_its_topic_does_not_take_holds_no_other_up(cluster, tmp_path):
+    with Schedulers(cluster, tmp_path, partitions=1) as schedulers:  # one transaction for all of the same second
+        only = schedulers.start()
+        only.wait_until_ready(1)
+        small = schedulers.prefix + "small"
+        schedulers.kafka.create(small, max_message_bytes=1000)
+        schedulers.queue_record()
+        schedulers.queue_record("test.small", kafka={"topic": small})
+        schedulers.upsert("large", {"cron": "* * * * * *", "job": {"payload": "x" * 5000}}, queue="test.small")
+        wait_for(lambda: "test.small/large" in only.status["scheduleTroubles"], "a trouble that is told")
+        schedulers.upsert("tick", EVERY_SECOND)
+        assert_each_second_once(planned(schedulers, 8))
+        assert set(only.status["scheduleTroubles"]) == {"test.small/large"}
 
 
 def test_C9_the_last_run_is_told_to_all_gateways(schedulers):
