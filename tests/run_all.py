@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
 SLOWEST_TEST = 1800  # seconds; a limit for what hangs, not a measure
 SIDE_BY_SIDE = 3  # suites: brokers that start and retries that wait leave the machine idle
-MOST_FILES = {TESTS / "cluster": 2}  # of one suite
+MOST_FILES = {TESTS / "cluster": 2, TESTS / "gateway" / "scheduler": 1}  # of one suite
 USUALLY = 7
 ON_A_NODE = {TESTS / "platform" / "test_kubernetes.py", TESTS / "cluster" / "test_on_a_node.py"}  # make cluster-test runs these
 
@@ -163,7 +163,7 @@ def find_suites():
     python = {name: partial(run_python, name, files)
               for folder in sorted(folders) for name, files in python_suites(folder).items()}
     suites = python | {"ctest": run_ctest, "broker": run_broker}
-    longest = ("python-cluster", "python-integration", "python-examples", "ctest")
+    longest = ("python-cluster", "python-integration", "python-gateway-scheduler", "python-examples", "ctest")
 
     def turn(name):
         return next((i for i, start in enumerate(longest) if name.startswith(start)), len(longest)), name
