@@ -30,9 +30,9 @@ Result<void> check_submission(const jobqueue::Submission& job, const jobqueue::J
                            std::to_string(queue.delivery.max_payload) + " (spec.delivery.maxPayload)");
     }
     if ((job.delay || job.run_at) && job.payload.size() > largest_delayed) {
-        return failure(Error::Code::too_large,
-                       "payload has " + std::to_string(job.payload.size()) + " bytes, and a delayed job may have " +
-                           std::to_string(largest_delayed));
+        return failure(Error::Code::too_large, "payload has " + std::to_string(job.payload.size()) +
+                                                   " bytes, and a delayed job may have " +
+                                                   std::to_string(largest_delayed));
     }
     if (job.delay && (*job.delay < Duration{0} || *job.delay > furthest)) {
         return failure(Error::Code::invalid, "delay must be from 0s to ten years");
