@@ -8,8 +8,10 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/post.hpp>
@@ -116,7 +118,10 @@ public:
     }
     void forget(const kube::ObjectKey& key) {
         const std::lock_guard lock(mutex_);
-        is_news_ = wishes_.erase(key) > 0 || is_news_;
+        if (wishes_.erase(key) == 0) return;
+        forgotten_.insert(key);
+        is_news_ = true;
+        wakeup_.notify();
     }
 
 private:
@@ -163,8 +168,9 @@ private:
     const std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
     const kube::OwnerCalls<Listener> calls_;
 
-    std::mutex mutex_;  // guards the next two
+    std::mutex mutex_;  // guards the next three
     std::map<kube::ObjectKey, QueueWish> wishes_;
+    std::set<kube::ObjectKey> forgotten_;  // since the thread looked last; some may be wished for again
     bool is_news_ = false;
 
     // Of the thread, but for notify().
@@ -218,12 +224,13 @@ void KafkaCluster::Worker::take_wishes() {
     const std::lock_guard lock(mutex_);
     if (!is_news_) return;
     is_news_ = false;
-    std::erase_if(queues_, [this](const Entry& entry) {
-        if (wishes_.contains(entry.first)) return false;
-        if (control_) control_->forget(entry.second.topics.control);
-        if (arrivals_) arrivals_->forget(entry.first);
-        return true;
-    });
+    for (const kube::ObjectKey& key : std::exchange(forgotten_, {})) {
+        const auto queue = queues_.find(key);
+        if (queue == queues_.end()) continue;
+        if (control_) control_->forget(queue->second.topics.control);
+        if (arrivals_) arrivals_->forget(key);
+        queues_.erase(queue);
+    }
     for (const auto& [key, wish] : wishes_) {
         Queue& queue = queues_[key];
         if (queue.wish == wish) continue;

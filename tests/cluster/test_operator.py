@@ -214,6 +214,19 @@ def test_B1_a_queue_that_asks_for_it_takes_its_topics_along_when_no_pod_is_left(
     neighbour.delete(plane)
 
 
+def test_B1_a_queue_made_anew_under_its_name_is_told_its_figures(plane, kafka, operator, queue):
+    other = JobQueue(kafka).apply(plane)  # so that its Kafka is not forgotten as well
+    operator.wait_for_condition(other, "Ready")
+    kafka.produce(queue.topic, jobs(5))
+    operator.wait_until(lambda: plane.get("jobqueue", queue.name)["status"].get("backlog") == 5, "the backlog")
+    for _ in range(3):
+        plane.kubectl("delete", "jobqueue", queue.name)
+        queue.apply(plane)
+        operator.wait_for_condition(queue, "KafkaReachable")
+        operator.wait_until(lambda: plane.get("jobqueue", queue.name)["status"].get("backlog") == 5, "the backlog")
+    other.delete(plane)
+
+
 def test_B1_a_deployment_is_adopted_and_let_go(plane, kafka, operator):
     labels = {"app": "mailer"}
     plane.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "mailer", "namespace": "default"},
