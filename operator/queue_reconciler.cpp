@@ -114,7 +114,7 @@ private:
     void decide();
     Result<void> apply_workload();
     Result<std::optional<json>> adopted_deployment();
-    Result<void> apply(const json& object, bool is_deployment);
+    Result<bool> apply(const json& object, bool is_deployment);
     Result<void> prepare_scale_in();
     void look_whether_settled();
     void look_at_pods();
@@ -231,6 +231,12 @@ std::int64_t generation_of(const json& deployment) {
     return deployment.value("/metadata/generation"_json_pointer, std::int64_t{0});
 }
 
+// Not one that was deleted and made again under its name.
+bool is_same_object(const json& one, const json& other) {
+    const auto uid = "/metadata/uid"_json_pointer;
+    return one.value(uid, "") == other.value(uid, "");
+}
+
 void Reconcile::read_deployment() {
     if (input_.deployment) deployment_ = *input_.deployment;
     if (!memory_.deployment || Steady::now() >= memory_.deployment_until) return;
@@ -238,8 +244,7 @@ void Reconcile::read_deployment() {
     const std::string& target = memory_.queue->target_ref_name;
     const std::string name = target.empty() ? operator_core::workload_name(key_.name) : target;
     if (ours.value("/metadata/name"_json_pointer, "") != name) return;
-    const auto uid = "/metadata/uid"_json_pointer;
-    const bool is_another = deployment_ && deployment_->value(uid, "") != ours.value(uid, "");
+    const bool is_another = deployment_ && !is_same_object(*deployment_, ours);
     if (is_another || (deployment_ && generation_of(*deployment_) >= generation_of(ours))) return;
     if (!deployment_) outcome_.again = watch_lags;  // or it was deleted
     deployment_ = ours;
@@ -334,25 +339,28 @@ Result<void> Reconcile::apply_workload() {
         memory_.applied.clear();
         memory_.applied_until = Steady::now() + applied_lasts;
     }
-    const bool existed = deployment_.has_value();
+    bool is_deployment_applied = false;
     for (const json& object : workload->objects) {
-        Result<void> applied = apply(object, object.at("kind") == "Deployment");
+        const bool is_deployment = object.at("kind") == "Deployment";
+        const Result<bool> applied = apply(object, is_deployment);
         if (!applied) {
             facts_.workload_applied = no("ApplyFailed", object.at("kind").get<std::string>() + " " +
                                                             object.at("metadata").at("name").get<std::string>() + ": " +
                                                             applied.error().message);
             // What the API server finds wrong does not mend itself: no need to ask it again and again. That somebody
             // else wrote at the same time does.
-            if (applied.error().retryable || applied.error().code == Error::Code::conflict) return applied;
+            if (applied.error().retryable || applied.error().code == Error::Code::conflict) {
+                return tl::unexpected(applied.error());
+            }
             note(kube::EventNote::Type::warning, "ApplyFailed", "Apply", facts_.workload_applied.message);
             outcome_.again = 60s;
             return {};
         }
+        is_deployment_applied = is_deployment_applied || (is_deployment && *applied);
     }
     facts_.workload_applied = yes("Applied", "Kubernetes has the workers' objects");
     outcome_.wish.hot_config = workload->hot_config;  // after the ConfigMap: a pod that starts now is not behind
-    if (wanted == current && existed) return {};
-    outcome_.is_scaled = wanted != current;
+    outcome_.is_scaled = wanted != current && is_deployment_applied;
     if (outcome_.is_scaled) {
         const Decision& decision = *facts_.decision;
         note(kube::EventNote::Type::normal, wanted > current ? "ScaledOut" : "ScaledIn", "Scale",
@@ -366,7 +374,8 @@ Result<void> Reconcile::apply_workload() {
     return {};
 }
 
-Result<void> Reconcile::apply(const json& object, bool is_deployment) {
+// Whether there was anything to do.
+Result<bool> Reconcile::apply(const json& object, bool is_deployment) {
     const std::string name =
         object.at("kind").get<std::string>() + "/" + object.at("metadata").at("name").get<std::string>();
     const std::size_t hash = std::hash<std::string>{}(object.dump());
@@ -374,11 +383,11 @@ Result<void> Reconcile::apply(const json& object, bool is_deployment) {
     bool is_current = known != memory_.applied.end() && known->second == hash;
     // Somebody else has edited it since: what is ours is made so again.
     if (is_deployment && is_current) {
-        is_current =
-            deployment_ && memory_.deployment && generation_of(*deployment_) <= generation_of(*memory_.deployment);
+        is_current = deployment_ && memory_.deployment && is_same_object(*deployment_, *memory_.deployment) &&
+                     generation_of(*deployment_) <= generation_of(*memory_.deployment);
     }
-    if (is_current) return {};
-    if (Result<void> leads = may_write(); !leads) return leads;
+    if (is_current) return false;
+    if (Result<void> leads = may_write(); !leads) return tl::unexpected(leads.error());
     auto applied = api_.apply(resource_of(object), object, {.field_manager = field_manager, .force = true});
     if (!applied) return tl::unexpected(kube::to_error(applied.error()));
     memory_.applied[name] = hash;
@@ -387,7 +396,7 @@ Result<void> Reconcile::apply(const json& object, bool is_deployment) {
         memory_.deployment_until = Steady::now() + watch_lags;
         deployment_ = std::move(*applied);
     }
-    return {};
+    return true;
 }
 
 Result<void> Reconcile::prepare_scale_in() {

@@ -251,6 +251,28 @@ def test_B1_a_deployment_is_adopted_and_let_go(plane, kafka, operator):
                         "end of the JobQueue")
 
 
+def test_B9_an_adopted_deployment_made_anew_is_adopted_again(plane, kafka, operator):
+    labels = {"app": "renewed"}
+    manifest = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "renewed", "namespace": "default"},
+                "spec": {"replicas": 2, "selector": {"matchLabels": labels},
+                         "template": {"metadata": {"labels": labels},
+                                      "spec": {"containers": [{"name": "main", "image": "drover.test/renewed:1"}]}}}}
+    plane.apply(manifest)
+    queue = JobQueue(kafka, targetRef={"kind": "Deployment", "name": "renewed"}).apply(plane)
+
+    def is_adopted():
+        return "initContainers" in plane.get("deployment", "renewed")["spec"]["template"]["spec"]
+    operator.wait_until(is_adopted, "the sidecar")
+    operator.wait_for_replicas(queue, lambda count: count == 0, "no replica")
+    plane.kubectl("delete", "deployment", "renewed")
+    plane.apply(manifest)
+    operator.wait_until(is_adopted, "the sidecar in the new Deployment", 120)
+    operator.wait_for_replicas(queue, lambda count: count == 0, "no replica")
+    scaled = [line for line in operator.log() if line["message"] == "scaled" and line["queue"].endswith(queue.name)]
+    assert [(line["from"], line["to"]) for line in scaled] == [(2, 0), (2, 0)]
+    queue.delete(plane)
+
+
 def test_B8_a_deployment_that_is_not_there_is_named_and_waited_for(plane, kafka, operator):
     queue = JobQueue(kafka, targetRef={"kind": "Deployment", "name": "late"}).apply(plane)
     condition = operator.wait_for_condition(queue, "Ready", "False", "DeploymentNotFound")
