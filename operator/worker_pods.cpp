@@ -42,6 +42,12 @@ void read_waiting(const json& status, PodReport& report) {
     }
 }
 
+// One that failed or was evicted stays, as an object, until somebody deletes it.
+bool has_ended(const json& pod) {
+    const std::string phase = pod.value("/status/phase"_json_pointer, "");
+    return phase == "Failed" || phase == "Succeeded";
+}
+
 PodReport report_of(const json& pod) {
     PodReport report;
     report.name = pod.value("/metadata/name"_json_pointer, "");
@@ -92,10 +98,12 @@ kube::ApiResult<std::vector<PodReport>> look_at_worker_pods(kube::ApiClient& api
                                       .label_selector = std::string(operator_core::queue_label) + "=" + queue.name});
     if (!list) return tl::unexpected(list.error());
     std::vector<PodReport> reports;
-    for (const json& pod : list->objects) reports.push_back(report_of(pod));
+    for (const json& pod : list->objects) {
+        if (!has_ended(pod)) reports.push_back(report_of(pod));
+    }
     std::vector<PodReport*> askable;
     for (PodReport& report : reports) {
-        if (!report.address.empty()) askable.push_back(&report);
+        if (!report.address.empty() && !report.ending) askable.push_back(&report);
     }
     std::atomic<std::size_t> next = 0;
     std::vector<std::jthread> threads(std::min(askable.size(), most_at_once));

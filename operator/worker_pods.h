@@ -11,7 +11,8 @@ namespace drover::operators {
 
 inline const kube::Resource pods{"", "v1", "pods", "Pod"};
 
-// Each sidecar has a second to answer, all are asked at the same time. One that does not answer is not `asked`.
+// Without those that have ended. Each sidecar has a second to answer, all are asked at the same time. One that does not
+// answer, or whose pod is ending, is not `asked`.
 kube::ApiResult<std::vector<operator_core::PodReport>> look_at_worker_pods(kube::ApiClient& api,
                                                                            const kube::ObjectKey& queue);
 

@@ -214,6 +214,23 @@ def test_B1_a_queue_that_asks_for_it_takes_its_topics_along_when_no_pod_is_left(
     neighbour.delete(plane)
 
 
+def test_B1_a_pod_that_failed_and_stays_keeps_no_topics(plane, kafka, operator):
+    queue = JobQueue(kafka, kafka={"deleteTopics": True}).apply(plane)
+    operator.wait_for_condition(queue, "Ready")
+    name = f"evicted-{queue.name}"
+    plane.apply({"apiVersion": "v1", "kind": "Pod",
+                 "metadata": {"name": name, "namespace": "default", "labels": {"drover.dev/queue": queue.name}},
+                 "spec": {"schedulerName": "nobody", "containers": [{"name": "app", "image": "drover.test/worker:1"}]}})
+    plane.kubectl("patch", "pod", name, "--subresource=status", "--type=merge",
+                  "-p", '{"status": {"phase": "Failed", "reason": "Evicted"}}')
+    queue.delete(plane)
+    operator.wait_until(lambda: not plane.get("jobqueues", f"--field-selector=metadata.name={queue.name}")["items"],
+                        "end of the JobQueue", 90)
+    assert not kafka.offsets(queue.topic)
+    assert plane.get("pod", name)["status"]["phase"] == "Failed"
+    plane.kubectl("delete", "pod", name)
+
+
 def test_B1_a_queue_made_anew_under_its_name_is_told_its_figures(plane, kafka, operator, queue):
     other = JobQueue(kafka).apply(plane)  # so that its Kafka is not forgotten as well
     operator.wait_for_condition(other, "Ready")
