@@ -43,6 +43,7 @@ constexpr auto prepare_again = 3s;
 constexpr auto waited_in_vain = 1s;  // a failure that took longer costs the other queues something
 constexpr int rest = 4;              // how much longer than such a one the next one is put off
 constexpr auto keep_house_interval = 60s;
+constexpr auto count_interval = 30s;          // of partitions, to which somebody may add some
 constexpr auto recommit_interval = 24h;       // Kafka forgets the offsets of an empty group after seven days
 constexpr std::int64_t kept_finished = 1000;  // records of a partition: redelivery is recognised by them
 constexpr int expected_queues = 100;
@@ -131,7 +132,7 @@ private:
         bool is_prepared = false;                       // its topics are there
         std::vector<kafka::TopicPartition> partitions;  // of all its topics
         std::vector<kafka::TopicPartition> watched;     // of those that tell that there is news
-        Steady::time_point prepare_at, look_at, keep_house_at, recommit_at;
+        Steady::time_point prepare_at, look_at, keep_house_at, recommit_at, count_at;
         Arrivals arrivals;
         QueueView view;
         bool is_told = false;
@@ -153,6 +154,7 @@ private:
     Result<void> prepare(const std::vector<Entry*>& queues);
     Result<void> prepare_each();
     std::vector<Entry*> due_for_a_look();
+    Result<void> count_partitions(const std::vector<Entry*>& queues);
     void watch_for_arrivals(Entry& entry, const lag::QueueOffsets& seen);
     void sleep(bool in_trouble);
     Result<void> look(const std::vector<Entry*>& queues);
@@ -380,6 +382,7 @@ Result<void> KafkaCluster::Worker::prepare(const std::vector<Entry*>& queues) {
         control_->follow(queue.topics.control);
         queue.is_prepared = true;
         queue.look_at = Steady::now();
+        queue.count_at = Steady::now() + count_interval;
     }
     return {};
 }
@@ -413,6 +416,38 @@ Result<void> KafkaCluster::Worker::look(const std::vector<Entry*>& queues) {
     if (!positions) return tl::unexpected(positions.error());
     for (Entry* entry : queues) {
         if (Result<void> looked = look_at(*entry, *all, *positions, began); !looked) return looked;
+    }
+    return count_partitions(queues);
+}
+
+// One question for all whose time has come. Where there are more or fewer than known, the queue is prepared again.
+Result<void> KafkaCluster::Worker::count_partitions(const std::vector<Entry*>& queues) {
+    const auto per_topic = [](const Queue& queue) {
+        std::map<std::string, int> counts;
+        for (const kafka::TopicPartition& partition : queue.partitions) ++counts[partition.topic];
+        return counts;
+    };
+    std::vector<Entry*> due;
+    std::vector<std::string> names;
+    for (Entry* entry : queues) {
+        if (!entry->second.is_prepared || Steady::now() < entry->second.count_at) continue;
+        due.push_back(entry);
+        for (const auto& [topic, count] : per_topic(entry->second)) names.push_back(topic);
+    }
+    if (due.empty()) return {};
+    const auto found = admin_->topics(names);
+    if (!found) return tl::unexpected(found.error());
+    for (Entry* entry : due) {
+        Queue& queue = entry->second;
+        queue.count_at = Steady::now() + count_interval;
+        const auto known = per_topic(queue);
+        const bool same = std::ranges::all_of(known, [&](const auto& topic) {
+            const auto now_is = found->find(topic.first);
+            return now_is != found->end() && now_is->second == topic.second;
+        });
+        if (same) continue;
+        queue.is_prepared = false;
+        queue.prepare_at = Steady::now();
     }
     return {};
 }

@@ -144,3 +144,11 @@ def test_B2_two_queues_do_not_disturb_each_other(plane, kafka, operator, queue):
     operator.wait_for_replicas(other, lambda count: count == 2, "two replicas")
     stays(plane, queue, 0, 3)
     other.delete(plane)
+
+
+def test_B5_partitions_that_somebody_adds_are_counted(plane, kafka, operator, queue):
+    kafka.create(queue.topic, partitions=9)
+    kafka.produce(queue.topic, jobs(60))
+    added = sum(end for (_, partition), (_, end) in kafka.offsets(queue.topic).items() if partition >= 3)
+    assert added > 0, "some of them are in new partitions"
+    operator.wait_until(lambda: plane.get("jobqueue", queue.name)["status"].get("backlog") == 60, "all jobs in the backlog", 120)
