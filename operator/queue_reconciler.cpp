@@ -333,7 +333,11 @@ Result<void> Reconcile::apply_workload() {
     }
     facts_.drain_hook_conflict = workload->drain_hook_conflict;
     if (deployment_ && wanted < current) {
-        if (Result<void> prepared = prepare_scale_in(); !prepared) return prepared;
+        if (Result<void> prepared = prepare_scale_in(); !prepared) {
+            facts_.workload_applied =
+                no("ScaleInNotPrepared", "The pods cannot be told apart, so all are kept: " + prepared.error().message);
+            return prepared;
+        }
     }
     if (Steady::now() >= memory_.applied_until) {
         memory_.applied.clear();

@@ -245,6 +245,27 @@ def test_B8_what_the_API_server_refuses_is_counted_and_said_and_done_when_it_giv
         operator.stop()
 
 
+@pytest.mark.parametrize("refused", ["list", "patch"])
+def test_B8_a_scale_in_that_cannot_be_prepared_is_said_and_waits(plane, kafka, folder, proxy, refused):
+    fits = writes("pods") if refused == "patch" else lambda method, path: method == "GET" and "/pods?" in path
+    with Operator(plane, folder, kubeconfig=proxy.kubeconfig) as operator:
+        queue = JobQueue(kafka, scaling={"targetLag": 10, "idleAfter": "2s"}).apply(plane)
+        operator.wait_for_condition(queue, "Ready")
+        kafka.produce(queue.topic, jobs(30))
+        operator.wait_for_replicas(queue, lambda count: count == 3, "three replicas")
+        operator.wait_until(lambda: plane.get("jobqueue", queue.name)["status"].get("readyReplicas") == 3, "three ready pods")
+        with proxy.fault(fits, status=403):
+            for (_, partition), (_, end) in kafka.offsets(queue.topic).items():
+                kafka.set_position(f"drover.default.{queue.name}", queue.topic, partition, end)
+            condition = operator.wait_for_condition(queue, "Ready", "False", "ScaleInNotPrepared")
+            assert "the proxy answers 403" in condition["message"]
+            assert queue.replicas(plane) == 3
+        operator.wait_for_replicas(queue, lambda count: count == 0, "no replica")
+        operator.wait_for_condition(queue, "Ready")
+        queue.delete(plane)
+        operator.stop()
+
+
 def test_B8_a_watch_that_is_cut_in_the_middle_of_a_line_goes_on_without_a_gap(plane, kafka, folder, proxy):
     with Operator(plane, folder, kubeconfig=proxy.kubeconfig) as operator:
         first = JobQueue(kafka).apply(plane)
