@@ -83,10 +83,11 @@ private:
               work(settings, owner.io_.get_executor(), *this, [&owner] { return owner.may_write(); }) {}
         void looked(const ObjectKey& queue, const QueueView& view) override { operator_.looked(queue, view); }
         void round_done(Duration took, bool reachable) override {
-            operator_.metrics_.round_done(servers, took, reachable);
+            last = KafkaGauges{.servers = servers, .work = took, .reachable = reachable};
         }
         Operator& operator_;
         const std::string servers;
+        std::optional<KafkaGauges> last;  // nothing: not looked at yet
         std::set<ObjectKey> queues;
         KafkaCluster work;  // last: it calls the rest
     };
@@ -445,7 +446,11 @@ http::Response Operator::answer(const http::Request& request) {
         }
         gauges.push_back(std::move(each));
     }
-    return {.headers = {{"content-type", "text/plain; version=0.0.4"}}, .body = metrics_.text(gauges, now())};
+    std::vector<KafkaGauges> kafkas;
+    for (const auto& [settings, cluster] : clusters_) {
+        if (cluster->last) kafkas.push_back(*cluster->last);
+    }
+    return {.headers = {{"content-type", "text/plain; version=0.0.4"}}, .body = metrics_.text(gauges, kafkas, now())};
 }
 
 }  // namespace

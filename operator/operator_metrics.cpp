@@ -1,5 +1,8 @@
 #include "operator/operator_metrics.h"
 
+#include <algorithm>
+#include <map>
+
 namespace drover::operators {
 namespace {
 
@@ -26,14 +29,21 @@ void OperatorMetrics::scaled(const std::string& reason) {
     metrics_.counter("drover_scale_decisions_total", "Changes of a queue's replicas", {{"reason", reason}}).add();
 }
 
-void OperatorMetrics::round_done(const std::string& servers, Duration work, bool reachable) {
-    const telemetry::Labels labels{{"bootstrap_servers", servers}};
-    metrics_.gauge("drover_operator_lag_read_seconds", "Time of the last look at a Kafka", labels).set(seconds(work));
-    metrics_.gauge("drover_operator_kafka_reachable", "1 while a Kafka answers", labels).set(reachable ? 1 : 0);
-}
-
-std::string OperatorMetrics::text(const std::vector<QueueGauges>& queues, Time now) const {
+std::string OperatorMetrics::text(const std::vector<QueueGauges>& queues, const std::vector<KafkaGauges>& kafkas,
+                                  Time now) const {
     telemetry::Metrics present;  // made anew each time, so that what is gone is not shown
+    std::map<std::string, KafkaGauges> worst;
+    for (const KafkaGauges& each : kafkas) {
+        KafkaGauges& one = worst.try_emplace(each.servers, each).first->second;
+        one.work = std::max(one.work, each.work);
+        one.reachable = one.reachable && each.reachable;
+    }
+    for (const auto& [servers, each] : worst) {
+        const telemetry::Labels labels{{"bootstrap_servers", servers}};
+        present.gauge("drover_operator_lag_read_seconds", "Time of the last look at a Kafka", labels)
+            .set(seconds(each.work));
+        present.gauge("drover_operator_kafka_reachable", "1 while a Kafka answers", labels).set(each.reachable ? 1 : 0);
+    }
     for (const QueueGauges& each : queues) {
         const telemetry::Labels labels{{"namespace", each.queue.namespace_name}, {"queue", each.queue.name}};
         const auto gauge = [&](const char* name, const char* help, double value) {

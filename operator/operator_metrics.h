@@ -23,17 +23,24 @@ struct QueueGauges {
     bool is_ready = false;
 };
 
+// One Kafka that is in use, as of the last look.
+struct KafkaGauges {
+    std::string servers;
+    Duration work{};  // that look's time
+    bool reachable = false;
+};
+
 class OperatorMetrics {
 public:
     OperatorMetrics();
 
     void reconciled(Duration took, bool ok);
     void scaled(const std::string& reason);
-    void round_done(const std::string& servers, Duration work, bool reachable);
     void set_leading(bool leading) { leading_.set(leading ? 1 : 0); }
     void set_depth(std::size_t depth) { depth_.set(static_cast<double>(depth)); }
 
-    std::string text(const std::vector<QueueGauges>& queues, Time now) const;
+    // Of several entries for one Kafka, which have other credentials, the worst is shown.
+    std::string text(const std::vector<QueueGauges>& queues, const std::vector<KafkaGauges>& kafkas, Time now) const;
 
 private:
     telemetry::Metrics metrics_;

@@ -220,6 +220,16 @@ def test_B8_a_queue_that_Kafka_refuses_says_so_and_disturbs_no_other(plane, fold
         operator.stop()
 
 
+def test_B8_a_kafka_that_no_queue_uses_any_more_is_not_counted_as_away(plane, folder):
+    with Operator(plane, folder) as operator:
+        queue = JobQueue(KafkaClient("127.0.0.1:1")).apply(plane)  # where nobody listens
+        gauge = 'drover_operator_kafka_reachable{bootstrap_servers="127.0.0.1:1"}'
+        operator.wait_until(lambda: operator.metrics().get(gauge) == 0, "word that Kafka is away")
+        queue.delete(plane)
+        operator.wait_until(lambda: gauge not in operator.metrics(), "end of that word")
+        operator.stop()
+
+
 @pytest.fixture
 def proxy(plane, folder):
     with ApiProxy(plane, folder) as between:
