@@ -188,7 +188,9 @@ Result<void> Reconcile::bring_about() {
         current_replicas() > 0 || (deployment_ && deployment_->value("/status/replicas"_json_pointer, 0) > 0);
     const bool has_work = facts_.figures && facts_.figures->unfinished > 0;
     outcome_.wish.awake = has_workers || has_work;
-    if (has_workers || has_work) outcome_.again = busy_interval;
+    // Where the objects could not be made, `again` says when it is worth another try.
+    const bool waits = facts_.workload_applied.is == Finding::Is::no;
+    if ((has_workers || has_work) && !waits) outcome_.again = busy_interval;
     if (const std::optional<Time> change = operator_core::next_scheduled_change(memory_.policy, now())) {
         outcome_.again = std::min<Duration>(outcome_.again, *change - now());
     }

@@ -276,6 +276,25 @@ def test_B8_a_scale_in_that_cannot_be_prepared_is_said_and_waits(plane, kafka, f
         operator.stop()
 
 
+def test_B8_what_the_API_server_finds_wrong_is_not_asked_for_all_the_time(plane, kafka, folder, proxy):
+    with Operator(plane, folder, kubeconfig=proxy.kubeconfig) as operator:
+        queue = JobQueue(kafka, scaling={"targetLag": 10}).apply(plane)
+        operator.wait_for_condition(queue, "Ready")
+        with proxy.fault(writes("deployments"), status=422) as fault:
+            kafka.produce(queue.topic, jobs(30))
+            operator.wait_for_condition(queue, "Ready", "False", "ApplyFailed")
+            operator.wait_until(lambda: plane.get("jobqueue", queue.name)["status"].get("backlog") == 30, "the whole backlog")
+            asked = len(fault.seen)
+            held_until = time.monotonic() + 20  # with nothing new; the next try is a minute after the last
+            while time.monotonic() < held_until:
+                assert len(fault.seen) <= asked + 2
+                time.sleep(0.5)
+        queue.annotate(plane, "look", "again")
+        operator.wait_for_replicas(queue, lambda count: count == 3, "three replicas")
+        queue.delete(plane)
+        operator.stop()
+
+
 def test_B8_a_watch_that_is_cut_in_the_middle_of_a_line_goes_on_without_a_gap(plane, kafka, folder, proxy):
     with Operator(plane, folder, kubeconfig=proxy.kubeconfig) as operator:
         first = JobQueue(kafka).apply(plane)
