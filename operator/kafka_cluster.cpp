@@ -380,6 +380,7 @@ Result<void> KafkaCluster::Worker::prepare(const std::vector<Entry*>& queues) {
         add(queue.topics.dead_letters, false);
         add(queue.topics.control, true);
         control_->follow(queue.topics.control);
+        arrivals_->forget(entry->first);  // there may be lanes or partitions that it does not watch
         queue.is_prepared = true;
         queue.look_at = Steady::now();
         queue.count_at = Steady::now() + count_interval;

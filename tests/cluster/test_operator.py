@@ -309,3 +309,11 @@ def test_B4_the_first_job_of_an_idle_queue_is_answered_within_seconds(plane, kaf
     kafka.produce(queue.topic, jobs(1))
     operator.wait_for_replicas(queue, lambda count: count == 1, "a replica", 20)
     print(f"from before the first job to one replica: {time.monotonic() - begin:.2f} s")
+
+
+def test_B4_the_first_job_of_a_new_lane_is_answered_within_seconds(plane, kafka, operator, queue):
+    """And not with the next regular look, which comes after 15 s at the earliest."""
+    queue.patch(plane, spec={"priorities": ["high", "normal"]})
+    operator.wait_until(lambda: kafka.offsets(f"{queue.topic}.high"), "the lane's topic")
+    kafka.produce(f"{queue.topic}.high", jobs(1))
+    operator.wait_for_replicas(queue, lambda count: count == 1, "a replica", 12)
