@@ -36,6 +36,14 @@ def run_sidecar(plane, queue, worker, folder, pod="pod-1"):
     return Sidecar(config | {"pod": pod, "appPort": 0, "probePort": 0, "probeAddress": "127.0.0.1"}, folder)
 
 
+def is_there(kafka, topic):
+    try:
+        return len(kafka.offsets(topic)) == 3
+    except RuntimeError as error:  # while it is being made
+        assert "leader" in str(error).lower()
+        return False
+
+
 def test_B1_a_queue_gets_its_topics_and_its_workers_objects(plane, kafka, operator, queue):
     names = (queue.topic, f"{queue.topic}.retry.2s", f"{queue.topic}.retry.4s", f"{queue.topic}.dlq", f"{queue.topic}.control")
     offsets = kafka.offsets(*names)
@@ -141,14 +149,7 @@ def test_B10_a_schedule_raises_the_replicas_when_its_time_comes(plane, kafka, op
 
 def test_B5_a_topic_deleted_by_hand_is_made_again(plane, kafka, operator, queue):
     kafka.delete(f"{queue.topic}.dlq")
-
-    def is_there():
-        try:
-            return len(kafka.offsets(f"{queue.topic}.dlq")) == 3
-        except RuntimeError as error:  # while it is being made
-            assert "Not leader for partition" in str(error)
-            return False
-    operator.wait_until(is_there, "the topic", 90)
+    operator.wait_until(lambda: is_there(kafka, f"{queue.topic}.dlq"), "the topic", 90)
     operator.wait_for_condition(queue, "TopicsReady")
 
 
@@ -314,6 +315,6 @@ def test_B4_the_first_job_of_an_idle_queue_is_answered_within_seconds(plane, kaf
 def test_B4_the_first_job_of_a_new_lane_is_answered_within_seconds(plane, kafka, operator, queue):
     """And not with the next regular look, which comes after 15 s at the earliest."""
     queue.patch(plane, spec={"priorities": ["high", "normal"]})
-    operator.wait_until(lambda: kafka.offsets(f"{queue.topic}.high"), "the lane's topic")
+    operator.wait_until(lambda: is_there(kafka, f"{queue.topic}.high"), "the lane's topic")
     kafka.produce(f"{queue.topic}.high", jobs(1))
     operator.wait_for_replicas(queue, lambda count: count == 1, "a replica", 12)
