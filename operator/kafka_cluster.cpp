@@ -40,8 +40,6 @@ constexpr auto after_trouble = 300ms;
 constexpr auto idle_interval = 30s;
 constexpr auto refused_interval = 3s;
 constexpr auto prepare_again = 3s;
-constexpr auto waited_in_vain = 1s;  // a failure that took longer costs the other queues something
-constexpr int rest = 4;              // how much longer than such a one the next one is put off
 constexpr auto keep_house_interval = 60s;
 constexpr auto count_interval = 30s;          // of partitions, to which somebody may add some
 constexpr auto recommit_interval = 24h;       // Kafka forgets the offsets of an empty group after seven days
@@ -136,9 +134,7 @@ private:
         Arrivals arrivals;
         QueueView view;
         bool is_told = false;
-        bool is_refused = false;         // it spoils a look at several: it is looked at alone
-        bool is_stuck = false;           // the last time that took long, in vain
-        Steady::time_point tried_alone;  // the last time
+        bool is_refused = false;  // it spoils a look at several: it is looked at alone
     };
     using Queues = std::map<kube::ObjectKey, Queue>;
     using Entry = Queues::value_type;
@@ -148,8 +144,6 @@ private:
     void run(const std::stop_token& stop);
     void take_wishes();
     Result<std::size_t> round();  // how many queues were looked at
-    Result<void> look_at_each(std::vector<Entry*> queues);
-    Result<void> check_outage(const Error& error);
     Result<void> connect();
     Result<void> prepare(const std::vector<Entry*>& queues);
     Result<void> prepare_each();
@@ -182,8 +176,7 @@ private:
     std::unique_ptr<lag::ControlFollower> control_;
     std::unique_ptr<ControlWriter> writer_;
     std::unique_ptr<ArrivalWatch> arrivals_;
-    Steady::time_point rest_until_;  // until then none that is stuck is looked at
-    std::jthread thread_;            // last: it uses all of the above
+    std::jthread thread_;  // last: it uses all of the above
 };
 
 void KafkaCluster::Worker::run(const std::stop_token& stop) {
@@ -275,49 +268,19 @@ Result<std::size_t> KafkaCluster::Worker::round() {
     std::vector<Entry*> together, alone;
     for (Entry* entry : queues) (entry->second.is_refused ? alone : together).push_back(entry);
     if (const Result<void> looked = look(together); !looked) {
-        if (Result<void> there = check_outage(looked.error()); !there) return tl::unexpected(there.error());
-        for (Entry* entry : together) entry->second.is_refused = true;
+        if (is_outage(looked.error())) return tl::unexpected(looked.error());
         alone.insert(alone.end(), together.begin(), together.end());
     }
-    if (Result<void> there = look_at_each(std::move(alone)); !there) return tl::unexpected(there.error());
-    return queues.size();
-}
-
-// A partition without a leader, or a group whose coordinator is away, is one queue's trouble: it is no outage while a
-// broker answers. Fails where none does.
-Result<void> KafkaCluster::Worker::check_outage(const Error& error) {
-    if (!is_outage(error)) return {};
-    const Result<int> brokers = admin_->broker_count();
-    if (!brokers) return tl::unexpected(brokers.error());
-    return {};
-}
-
-// One queue's refusal is no trouble of the others, and does not cost them a look each time. A look may wait for seconds
-// in vain, so there is one of those at most in a round, and after it a rest for all that are stuck. Fails in an outage.
-Result<void> KafkaCluster::Worker::look_at_each(std::vector<Entry*> queues) {
-    std::ranges::stable_sort(queues, {}, [](const Entry* entry) { return entry->second.tried_alone; });
-    for (Entry* entry : queues) {
-        Queue& queue = entry->second;
-        const auto began = Steady::now();
-        if (queue.is_stuck && began < rest_until_) {
-            queue.look_at = rest_until_;
-            continue;
-        }
+    // One queue's refusal is no trouble of the others, and does not cost them a look each time.
+    for (Entry* entry : alone) {
         const Result<void> looked = look({entry});
-        const auto took = Steady::now() - began;
-        queue.tried_alone = began;
-        queue.is_refused = !looked;
-        queue.is_stuck = !looked && took > waited_in_vain;
+        if (!looked && is_outage(looked.error())) return tl::unexpected(looked.error());
+        entry->second.is_refused = !looked;
         if (looked) continue;
-        if (Result<void> there = check_outage(looked.error()); !there) return there;
         tell_trouble(*entry, looked.error());
-        queue.look_at = Steady::now() + refused_interval;
-        if (!queue.is_stuck) continue;
-        rest_until_ = Steady::now() + rest * took;
-        queue.look_at = rest_until_;
-        break;
+        entry->second.look_at = Steady::now() + refused_interval;
     }
-    return {};
+    return queues.size();
 }
 
 Result<void> KafkaCluster::Worker::prepare_each() {
@@ -327,22 +290,16 @@ Result<void> KafkaCluster::Worker::prepare_each() {
     }
     if (queues.empty()) return {};
     Result<void> prepared = prepare(queues);
-    if (prepared) return {};
-    if (Result<void> there = check_outage(prepared.error()); !there) return there;
+    if (prepared || is_outage(prepared.error())) return prepared;
     for (Entry* entry : queues) {
-        const auto began = Steady::now();
         prepared = prepare({entry});
         if (prepared) continue;
-        if (Result<void> there = check_outage(prepared.error()); !there) return there;
+        if (is_outage(prepared.error())) return prepared;
         entry->second.prepare_at = Steady::now() + prepare_again;
         QueueView view{.reachable = reachable()};
         if (prepared.error().code == Error::Code::unauthorized) view.reachable = unreachable(prepared.error());
         view.topics_ready = {Finding::Is::no, "TopicsNotCreated", prepared.error().message};
         tell(*entry, std::move(view));
-        const auto took = Steady::now() - began;
-        if (took <= waited_in_vain) continue;
-        entry->second.prepare_at = Steady::now() + rest * took;
-        break;  // the others have waited long enough to be looked at
     }
     return {};
 }
@@ -465,7 +422,7 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, con
         const auto offsets = all.find(partition);
         if (offsets == all.end()) {
             queue.is_prepared = false;
-            queue.prepare_at = Steady::now() + prepare_again;
+            queue.prepare_at = Steady::now();
             QueueView view{.reachable = reachable()};
             view.topics_ready = {Finding::Is::no, "TopicMissing",
                                  "Topic " + partition.topic + " is not there any more; it is created again"};

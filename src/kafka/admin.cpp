@@ -433,12 +433,6 @@ private:
         if (!known) return tl::unexpected(known.error());
         auto more = ask_offsets(*known, spec);
         if (!more) return more;
-        if (more->empty() && !known->empty()) {
-            return failure(Error::Code::unavailable,
-                           known->front().topic + " partition " + std::to_string(known->front().partition) +
-                               ": offsets: it has no leader",
-                           true);
-        }
         offsets->merge(*more);
         return offsets;
     }
@@ -468,7 +462,7 @@ private:
         auto answer = ask(RD_KAFKA_ADMIN_OP_LISTOFFSETS, "offsets", [&](const auto* options, auto* queue) {
             rd_kafka_ListOffsets(client_.get(), list.get(), options, queue);
         });
-        // That none of the partitions has a leader is an error of the whole. They may be missing; list_offsets() looks.
+        // That none of the partitions has a leader is an error of the whole; in our terms all are missing.
         if (!answer && answer.error().code == Error::Code::not_found) return offsets;
         if (!answer) return tl::unexpected(answer.error());
         std::size_t count = 0;

@@ -191,7 +191,7 @@ TEST_F(JobSubmitterTest, C11_a_topic_that_takes_nothing_does_not_keep_the_other_
     cluster_.refuse_next_produce(RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
     EXPECT_TRUE(outcome_of(submit("event", "jobs", true)));
     EXPECT_TRUE(ask("job"));
-    const auto found = cluster_.read("jobs", others + 2, [this] { io_.run_one_for(10ms); });
+    const auto found = cluster_.read("jobs", others + 2, [this] { io_.poll(); });
     EXPECT_THAT(found, testing::IsSupersetOf({"event", "job"}));
 }
 
