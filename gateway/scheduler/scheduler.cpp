@@ -48,6 +48,7 @@ constexpr auto patience_at_end = 10s;
 constexpr Duration without_topic = 10s;  // a job whose topic is missing, or too large for it, waits so long
 constexpr Duration stuck_topic = 30s;    // one whose topic took nothing in a transaction's time
 constexpr Duration apart_lasts = 2min;
+constexpr Duration late_lasts = 1min;  // after its next try is due: a transaction that is refused takes 10 s
 constexpr Duration queue_unknown = 1s;
 
 bool is_permanent(const Error& error) {
@@ -115,6 +116,12 @@ private:
 
         // What could each be the reason of a refusal.
         std::size_t parts() const { return job_topics.size() + states.size() + cancels.size(); }
+    };
+
+    // Of a topic that took nothing.
+    struct Late {
+        Time since{};  // when the first of its jobs was due
+        Time until{};  // then it is tried again
     };
 
     struct Cancelling {
@@ -421,7 +428,7 @@ private:
         owned.is_writing = false;
         if (!owned.batch) return;
         count(owned, *owned.batch);
-        for (const std::string& topic : owned.batch->job_topics) late_since_.erase(topic);
+        for (const std::string& topic : owned.batch->job_topics) late_.erase(topic);
         owned.batch.reset();
         owned.limit = std::min(options_.largest_batch, owned.limit * 2);
     }
@@ -497,8 +504,8 @@ private:
         without_[topic] = {until, error.message};
         if (!batch.job_topics.contains(topic)) return;
         for (const DelayedJobs::Taken& each : batch.jobs) {
-            Time& since = late_since_.try_emplace(topic, each.due).first->second;
-            since = std::min(since, each.due);
+            Late& late = late_.try_emplace(topic, Late{each.due, until}).first->second;
+            late = {std::min(late.since, each.due), until};
         }
     }
 
@@ -891,7 +898,9 @@ private:
             }
         }
         if (time) {
-            for (const auto& [topic, since] : late_since_) status.behind = std::max(status.behind, *time - since);
+            // One that is not refused again has no jobs here any more: cancelled, or another gateway's.
+            std::erase_if(late_, [&](const auto& each) { return each.second.until + late_lasts < *time; });
+            for (const auto& [topic, late] : late_) status.behind = std::max(status.behind, *time - late.since);
             const auto machines = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
             status.brokers_clock = std::chrono::round<std::chrono::milliseconds>(*time - machines);
         }
@@ -925,7 +934,7 @@ private:
     std::map<int, std::unique_ptr<Owned>> owned_;
     std::vector<std::unique_ptr<Dispatcher>> retired_;
     std::map<std::string, std::pair<Time, std::string>, std::less<>> without_;  // topics, until when and why
-    std::map<std::string, Time> late_since_;  // of topics that took nothing: when the first of their jobs was due
+    std::map<std::string, Late> late_;                                          // topics that took nothing
     std::unordered_map<std::uint64_t, Done> waiting_commands_;
     std::uint64_t last_token_ = 0;
     std::uint64_t next_dispatcher_ = 0;
