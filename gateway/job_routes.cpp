@@ -23,26 +23,7 @@ using nlohmann::ordered_json;
 using Detail = std::optional<JobDetail>;
 
 constexpr auto longest_wait = 60s;
-// A job of this age that nobody knows may have been submitted through another gateway, and be on its way to the view.
-constexpr auto on_its_way = 5s;
 constexpr auto keep_alive = 15s;
-
-// When a UUIDv7 was made.
-std::optional<Time> made_at(const std::string& id) {
-    if (id.size() != 36 || id[14] != '7') return std::nullopt;
-    std::int64_t millis = 0;
-    for (const char c : id.substr(0, 8) + id.substr(9, 4)) {
-        const std::size_t digit = std::string_view("0123456789abcdef").find(c);
-        if (digit == std::string_view::npos) return std::nullopt;
-        millis = millis * 16 + static_cast<std::int64_t>(digit);
-    }
-    return time_from_millis(millis);
-}
-
-bool is_fresh(const std::string& id, Time now) {
-    const std::optional<Time> made = made_at(id);
-    return made && *made > now - on_its_way && *made < now + on_its_way;
-}
 
 ordered_json answer_of(const GatewayState& state, const JobDetail& detail) {
     EtaInputs inputs;
@@ -52,70 +33,28 @@ ordered_json answer_of(const GatewayState& state, const JobDetail& detail) {
     return job_json(detail, eta_of(detail.job, inputs, state.now()));
 }
 
-// Answers as soon as `enough` holds, and at the end of its time with what there is.
-class LongPoll final : public Waiting, public std::enable_shared_from_this<LongPoll> {
-public:
-    LongPoll(GatewayState& state, SharedCall call) : state_(state), call_(std::move(call)), timer_(state.io) {}
-
-    // `wait`: for its end. Without one, only for it to be known, where it may be on its way.
-    void start(Duration wait) {
-        wait_for_end_ = wait > Duration{0};
-        const Duration patience = wait_for_end_ ? wait : is_fresh(call_->part("id"), call_->now) ? 2s : 0s;
-        timer_.expires_after(patience);
-        timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
-            if (!error) self->time_is_over();
-        });
-        call_->request.when_gone([weak = weak_from_this()] {
-            if (const auto self = weak.lock()) self->end();
-        });
-        follower_ = JobFollower::start(*state_.view, state_.watchers, call_->part("id"),
-                                       [weak = weak_from_this()](const JobFollower::Found& found) {
-                                           if (const auto self = weak.lock()) self->on_found(found);
-                                       });
-        state_.waiting.insert(shared_from_this());
-    }
-
-    void finish() override { answer(); }
-
-private:
-    void on_found(const JobFollower::Found& found) {
-        asked_ = true;
-        if (!found) {
-            call_->refuse(found.error());
-            return end();
+void answer_job(GatewayState& state, const SharedCall& call) {
+    Duration wait{0};
+    if (call->query.has("wait")) {
+        const auto parsed = jobqueue::parse_duration(call->query.get("wait"));
+        if (!parsed || *parsed < Duration{0} || *parsed > longest_wait) {
+            return call->refuse({.code = Error::Code::invalid, .message = "wait must be from 0s to 60s"});
         }
-        last_ = visible_job(state_, *call_, *found);
-        const bool enough = last_ && (!wait_for_end_ || is_finished(last_->job.state));
-        if (enough || over_) answer();
+        wait = *parsed;
     }
-
-    void time_is_over() {
-        over_ = true;
-        if (asked_) answer();
-    }
-
-    void answer() {
-        if (last_)
-            call_->answer(200, answer_of(state_, *last_));
-        else
-            call_->refuse(unknown_job(call_->part("id")));
-        end();
-    }
-
-    void end() {
-        const auto self = shared_from_this();
-        state_.waiting.erase(self);
-        if (follower_) follower_->stop();
-        timer_.cancel();
-    }
-
-    GatewayState& state_;
-    SharedCall call_;
-    boost::asio::steady_timer timer_;
-    std::shared_ptr<JobFollower> follower_;
-    Detail last_;
-    bool wait_for_end_ = false, asked_ = false, over_ = false;
-};
+    const auto answer = [&state, call](const JobDetail& detail) { call->answer(200, answer_of(state, detail)); };
+    if (wait == Duration{0}) return with_job(state, call, answer);
+    const auto poll = JobWait::start(
+        state, call, wait, [](const JobDetail& detail) { return is_finished(detail.job.state); },
+        [call, answer](const Result<Detail>& found) {
+            if (!found) return call->refuse(found.error());
+            if (!*found) return call->refuse(unknown_job(call->part("id")));
+            answer(**found);
+        });
+    call->request.when_gone([poll] {
+        if (const auto waits = poll.lock()) waits->stop();
+    });
+}
 
 // Server-sent events: `state` with the job whenever it changed, until it ends.
 class JobStream final : public Waiting, public std::enable_shared_from_this<JobStream> {
@@ -259,18 +198,7 @@ void answer_payload(GatewayState& state, const SharedCall& call) {
 }  // namespace
 
 void add_job_routes(Routes& routes, GatewayState& state) {
-    routes.add("GET", "/v1/jobs/{id}", {Role::view, [&state](const SharedCall& call) {
-                                            Duration wait{0};
-                                            if (call->query.has("wait")) {
-                                                const auto parsed = jobqueue::parse_duration(call->query.get("wait"));
-                                                if (!parsed || *parsed < Duration{0} || *parsed > longest_wait) {
-                                                    return call->refuse({.code = Error::Code::invalid,
-                                                                         .message = "wait must be from 0s to 60s"});
-                                                }
-                                                wait = *parsed;
-                                            }
-                                            std::make_shared<LongPoll>(state, call)->start(wait);
-                                        }});
+    routes.add("GET", "/v1/jobs/{id}", {Role::view, [&state](const SharedCall& call) { answer_job(state, call); }});
     routes.add("GET", "/v1/jobs/{id}/events",
                {Role::view, [&state](const SharedCall& call) {
                     with_job(state, call, [&state, call](const JobDetail&) {

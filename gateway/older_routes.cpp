@@ -7,6 +7,7 @@
 #include "gateway/core/job_json.h"
 #include "gateway/core/older_json.h"
 #include "gateway/deeds.h"
+#include "gateway/job_lookup.h"
 #include "gateway/queue_counts.h"
 #include "gateway/routes.h"
 #include "gateway/submission_intake.h"
@@ -87,15 +88,12 @@ void list(GatewayState& state, const SharedCall& call) {
 }
 
 // Of {queue} and {id}; answers as these front ends expect it where there is none.
-void with_job(GatewayState& state, const SharedCall& call, std::function<void(JobDetail)> then) {
-    state.view->ask([key = JobKey{call->queue->name, call->part("id")}](JobView& view) { return view.job(key); },
-                    [&state, call, then = std::move(then)](const Result<std::optional<JobDetail>>& found) {
-                        if (!found) return call->refuse(found.error());
-                        if (*found) return then(**found);
-                        const Job* recent = state.recent.find(call->part("id"), call->now);
-                        if (recent != nullptr && recent->key.queue == call->queue->name) return then({*recent, {}});
-                        call->answer(404, {{"error", "Job not found"}});
-                    });
+void with_queues_job(GatewayState& state, const SharedCall& call, std::function<void(JobDetail)> then) {
+    find_job(state, call, [call, then = std::move(then)](const Result<std::optional<JobDetail>>& found) {
+        if (!found) return call->refuse(found.error());
+        if (!*found) return call->answer(404, {{"error", "Job not found"}});
+        then(**found);
+    });
 }
 
 void test_send(GatewayState& state, const SharedCall& call, const TestSend& send) {
@@ -198,20 +196,12 @@ void clean(GatewayState& state, const SharedCall& call) {
 }
 
 void check(GatewayState& state, const SharedCall& call) {
-    state.view->ask([id = call->part("id")](JobView& view) { return view.jobs(id); },
-                    [&state, call](const Result<std::vector<JobDetail>>& found) {
-                        if (!found) return call->refuse(found.error());
-                        for (const JobDetail& each : *found) {
-                            if (!call->may(Role::view, each.job.key.queue)) continue;
-                            const auto eta = eta_of(each.job, {.mean_run = each.job.busy}, call->now);
-                            return call->answer(200, check_status(each, eta, call->now));
-                        }
-                        const Job* recent = state.recent.find(call->part("id"), call->now);
-                        if (recent != nullptr && call->may(Role::view, recent->key.queue)) {
-                            return call->answer(200, check_status({*recent, {}}, std::nullopt, call->now));
-                        }
-                        call->answer(404, {{"error", "unknown task id " + call->part("id")}});
-                    });
+    find_job(state, call, [&state, call](const Result<std::optional<JobDetail>>& found) {
+        if (!found) return call->refuse(found.error());
+        if (!*found) return call->answer(404, {{"error", "unknown task id " + call->part("id")}});
+        const auto eta = eta_of((*found)->job, {.mean_run = (*found)->job.busy}, call->now);
+        call->answer(200, check_status(**found, eta, call->now));
+    });
 }
 
 }  // namespace
@@ -224,17 +214,17 @@ void add_older_routes(Routes& routes, GatewayState& state) {
     }
     routes.add("GET", "/queues/{queue}/jobs", {Role::view, [&state](const SharedCall& call) { list(state, call); }});
     routes.add("GET", "/queues/{queue}/jobs/{id}", {Role::view, [&state](const SharedCall& call) {
-                                                        with_job(state, call, [call](const JobDetail& detail) {
+                                                        with_queues_job(state, call, [call](const JobDetail& detail) {
                                                             call->answer(200, bull_progress(detail.job));
                                                         });
                                                     }});
     routes.add("DELETE", "/queues/{queue}/jobs/{id}", {Role::operate, [&state](const SharedCall& call) {
-                                                           with_job(state, call,
-                                                                    [&state, call](const JobDetail& detail) {
-                                                                        if (is_finished(detail.job.state))
-                                                                            return delete_job(state, call, detail.job);
-                                                                        cancel_job(state, call, detail.job);
-                                                                    });
+                                                           with_queues_job(
+                                                               state, call, [&state, call](const JobDetail& detail) {
+                                                                   if (is_finished(detail.job.state))
+                                                                       return delete_job(state, call, detail.job);
+                                                                   cancel_job(state, call, detail.job);
+                                                               });
                                                        }});
     routes.add("POST", "/queues/{queue}/pause",
                {Role::operate, [&state](const SharedCall& call) { pause_queue(state, call, true); }});
@@ -243,8 +233,8 @@ void add_older_routes(Routes& routes, GatewayState& state) {
     routes.add("POST", "/queues/{queue}/jobs/{id}/retry",
                {Role::operate, [&state](const SharedCall& call) {
                     if (!call->queue->queue.events) return retry_unseen_job(state, call);
-                    with_job(state, call,
-                             [&state, call](const JobDetail& detail) { retry_job(state, call, detail.job); });
+                    with_queues_job(state, call,
+                                    [&state, call](const JobDetail& detail) { retry_job(state, call, detail.job); });
                 }});
     routes.add("DELETE", "/queues/{queue}/empty", {Role::admin, [&state](const SharedCall& call) {
                                                        drop_waiting(state, call, "", [call](std::int64_t dropped) {

@@ -1,6 +1,7 @@
 #include "cli/run/lag_reader.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <boost/asio/post.hpp>
 
@@ -18,6 +19,7 @@ using lag::QueueOffsets;
 
 constexpr auto call_timeout = 5s;
 constexpr auto interval = 500ms;
+constexpr std::ptrdiff_t most_news = 1000;
 
 Time now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
@@ -40,9 +42,13 @@ LagReader::~LagReader() = default;
 
 void LagReader::tell(const jobqueue::JobQueue& queue, const jobqueue::WorkersRecord& workers) {
     if (!announces_) return;
-    jobqueue::ControlMessage record = jobqueue::workers_record(jobqueue::qualified_name(queue), workers);
     const std::lock_guard lock(mutex_);
-    news_.insert_or_assign(std::move(record.key), std::move(record.value));
+    news_.push_back(jobqueue::workers_record(jobqueue::qualified_name(queue), workers));
+    keep_latest_news();
+}
+
+void LagReader::keep_latest_news() {
+    if (std::ssize(news_) > most_news) news_.erase(news_.begin(), news_.end() - most_news);
 }
 
 void LagReader::stop(std::function<void()> ended) {
@@ -127,17 +133,16 @@ Result<void> LagReader::announce(const std::stop_token& stop) {
 
 // What fails is tried with the next look: the figures say then what is wrong with Kafka.
 void LagReader::write_news(const std::stop_token& stop) {
-    decltype(news_) news;
+    std::vector<jobqueue::ControlMessage> news;
     {
         const std::lock_guard lock(mutex_);
         news.swap(news_);
     }
-    if (news.empty()) return;
-    std::vector<jobqueue::ControlMessage> records;
-    for (const auto& [key, value] : news) records.push_back({key, value});
-    if (write(records, stop)) return;
+    if (news.empty() || write(news, stop)) return;
     const std::lock_guard lock(mutex_);
-    news_.merge(news);  // what came meanwhile is newer, and stays
+    news.insert(news.end(), std::make_move_iterator(news_.begin()), std::make_move_iterator(news_.end()));
+    news_ = std::move(news);
+    keep_latest_news();
 }
 
 // When it is to stop it waits no longer for a Kafka that is away.

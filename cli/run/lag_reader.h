@@ -9,7 +9,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,7 +44,8 @@ public:
               bool announce, Listener listener);
     ~LagReader();
 
-    // Gateways are told how the workers of a queue do, soon. Where they are not told of queues, nothing happens.
+    // Gateways are told how the workers of a queue do, soon, each change of them; of many that Kafka did not take the
+    // latest. Where they are not told of queues, nothing happens.
     void tell(const jobqueue::JobQueue& queue, const jobqueue::WorkersRecord& workers);
     // The thread ends after the call that is under way; `ended` is called then. Kafka should be there until then.
     void stop(std::function<void()> ended);
@@ -56,6 +56,7 @@ private:
     Result<void> announce(const std::stop_token& stop);
     Result<void> write(const std::vector<jobqueue::ControlMessage>& records, const std::stop_token& stop);
     void write_news(const std::stop_token& stop);
+    void keep_latest_news();  // with the lock
     Result<std::vector<jobqueue::QueueFigures>> look();
     Result<jobqueue::QueueFigures> look_at(const jobqueue::JobQueue& queue, lag::QueueOffsets offsets);
     bool pause(const std::stop_token& stop);  // false when told to stop
@@ -69,8 +70,8 @@ private:
     std::unique_ptr<lag::ControlFollower> control_;
     std::vector<kafka::TopicPartition> partitions_;
     std::mutex mutex_;
-    std::map<std::string, std::optional<std::string>> news_;  // with the lock: records of drover.gateway, by key
-    std::function<void()> ended_;                             // with the lock
+    std::vector<jobqueue::ControlMessage> news_;  // with the lock: records of drover.gateway, the oldest first
+    std::function<void()> ended_;                 // with the lock
     std::condition_variable_any changed_;
     std::jthread thread_;  // last: it uses all of the above
 };

@@ -41,6 +41,13 @@ def test_a_job_is_known_as_soon_as_it_is_accepted_C2(stack):
         assert stack.gateway.job(job, wait=None)["state"] in {"waiting", "active", "completed"}
 
 
+def test_what_is_told_of_a_job_is_there_as_soon_as_it_is_accepted_C2(stack):
+    """It is looked for while the view learns of it."""
+    for page in 100 * ("history", "logs", "events"):
+        job = stack.gateway.submit("jobs", {})
+        assert stack.gateway.ask("GET", f"/v1/jobs/{job}/{page}").status == 200
+
+
 def test_its_history_tells_every_attempt_with_time_pod_and_cause_C3(stack):
     job = stack.gateway.submit("jobs", {"status": 503, "error": "NoRoom"})
     failed = stack.gateway.job(job)
