@@ -78,7 +78,7 @@ void find_job(GatewayState& state, const SharedCall& call, JobWait::Answer then)
 }
 
 void with_job(GatewayState& state, const SharedCall& call, std::function<void(JobDetail)> then) {
-    find_job(state, call, [call, then = std::move(then)](const Result<std::optional<JobDetail>>& found) {
+    find_job(state, call, [call, then = std::move(then)](const JobWait::Found& found) {
         if (!found) return call->refuse(found.error());
         if (!*found) return call->refuse(unknown_job(call->part("id")));
         then(**found);

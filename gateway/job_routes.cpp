@@ -46,7 +46,7 @@ void answer_job(GatewayState& state, const SharedCall& call) {
     if (wait == Duration{0}) return with_job(state, call, answer);
     const auto poll = JobWait::start(
         state, call, wait, [](const JobDetail& detail) { return is_finished(detail.job.state); },
-        [call, answer](const Result<Detail>& found) {
+        [call, answer](const JobWait::Found& found) {
             if (!found) return call->refuse(found.error());
             if (!*found) return call->refuse(unknown_job(call->part("id")));
             answer(**found);

@@ -39,7 +39,8 @@ void JobWait::on_found(const JobFollower::Found& found) {
 }
 
 void JobWait::finish() {
-    answer_(last_);
+    const bool is_settled = last_ || over_;
+    answer_(is_settled ? JobWait::Found(last_) : failure(Error::Code::unavailable, "the gateway stops", true));
     stop();
 }
 

@@ -12,12 +12,14 @@
 
 namespace drover::gateway {
 
-// Of the job {id} of a call. Answers once: with the job as soon as `enough` holds of it; when `patience` is over, or
-// the gateway stops, with the job as it is then, or nothing where there is none that the caller may see.
+// Of the job {id} of a call. Answers once: with the job as soon as `enough` holds of it; when `patience` is over with the
+// job as it is then, or nothing where there is none that the caller may see. `unavailable`: the view cannot be asked, or
+// the gateway stops before it was found.
 class JobWait final : public Waiting, public std::enable_shared_from_this<JobWait> {
 public:
     using Enough = std::function<bool(const JobDetail&)>;
-    using Answer = std::function<void(const Result<std::optional<JobDetail>>&)>;
+    using Found = Result<std::optional<JobDetail>>;
+    using Answer = std::function<void(const Found&)>;
 
     static std::weak_ptr<JobWait> start(GatewayState& state, SharedCall call, Duration patience, Enough enough,
                                         Answer answer);

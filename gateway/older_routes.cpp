@@ -89,7 +89,7 @@ void list(GatewayState& state, const SharedCall& call) {
 
 // Of {queue} and {id}; answers as these front ends expect it where there is none.
 void with_queues_job(GatewayState& state, const SharedCall& call, std::function<void(JobDetail)> then) {
-    find_job(state, call, [call, then = std::move(then)](const Result<std::optional<JobDetail>>& found) {
+    find_job(state, call, [call, then = std::move(then)](const JobWait::Found& found) {
         if (!found) return call->refuse(found.error());
         if (!*found) return call->answer(404, {{"error", "Job not found"}});
         then(**found);
@@ -196,7 +196,7 @@ void clean(GatewayState& state, const SharedCall& call) {
 }
 
 void check(GatewayState& state, const SharedCall& call) {
-    find_job(state, call, [&state, call](const Result<std::optional<JobDetail>>& found) {
+    find_job(state, call, [&state, call](const JobWait::Found& found) {
         if (!found) return call->refuse(found.error());
         if (!*found) return call->answer(404, {{"error", "unknown task id " + call->part("id")}});
         const auto eta = eta_of((*found)->job, {.mean_run = (*found)->job.busy}, call->now);
