@@ -18,7 +18,7 @@
 
 #include "operator/arrival_watch.h"
 #include "src/lag/control_follower.h"
-#include "operator/control_writer.h"
+#include "operator/control_producer.h"
 #include "operator/core/topic_plan.h"
 #include "src/lag/queue_offsets.h"
 #include "src/kafka/admin.h"
@@ -174,7 +174,7 @@ private:
     Queues queues_;
     std::unique_ptr<kafka::Admin> admin_;
     std::unique_ptr<lag::ControlFollower> control_;
-    std::unique_ptr<ControlWriter> writer_;
+    std::unique_ptr<ControlProducer> producer_;
     std::unique_ptr<ArrivalWatch> arrivals_;
     std::jthread thread_;  // last: it uses all of the above
 };
@@ -223,6 +223,7 @@ void KafkaCluster::Worker::take_wishes() {
         const auto queue = queues_.find(key);
         if (queue == queues_.end()) continue;
         if (control_) control_->forget(queue->second.topics.control);
+        if (producer_) producer_->forget(queue->second.topics.control);
         if (arrivals_) arrivals_->forget(key);
         queues_.erase(queue);
     }
@@ -258,11 +259,17 @@ Result<void> KafkaCluster::Worker::connect() {
         if (!watch) return tl::unexpected(watch.error());
         arrivals_ = std::move(*watch);
     }
+    if (!producer_) {
+        auto producer = ControlProducer::create(settings_);
+        if (!producer) return tl::unexpected(producer.error());
+        producer_ = std::move(*producer);
+    }
     return {};
 }
 
 Result<std::size_t> KafkaCluster::Worker::round() {
     if (Result<void> connected = connect(); !connected) return tl::unexpected(connected.error());
+    producer_->poll();  // before anything is read: what is acknowledged is read as well
     if (Result<void> prepared = prepare_each(); !prepared) return tl::unexpected(prepared.error());
     const std::vector<Entry*> queues = due_for_a_look();
     std::vector<Entry*> together, alone;
@@ -490,7 +497,7 @@ void KafkaCluster::Worker::watch_for_arrivals(Entry& entry, const lag::QueueOffs
     queue.look_at = soon;  // until the watch is sure
 }
 
-// What the JobQueue says, to the sidecars that run. That it fails is tried again with the next look.
+// What the JobQueue says, to the sidecars that run. It is there when it is read back.
 void KafkaCluster::Worker::say_in_control(Entry& entry) {
     Queue& queue = entry.second;
     const std::string& topic = queue.topics.control;
@@ -508,15 +515,7 @@ void KafkaCluster::Worker::say_in_control(Entry& entry) {
             .source = pause_source, .paused = paused, .by = "spec.paused", .reason = "", .at = now()}));
     }
     if (messages.empty() || !may_write_()) return;
-    if (!writer_) {
-        auto writer = ControlWriter::create(settings_);
-        if (!writer) return log::warn("the control topic cannot be written", {{"error", writer.error().message}});
-        writer_ = std::move(*writer);
-    }
-    if (Result<void> written = writer_->write(topic, messages, call_timeout); !written) {
-        log::warn("the control topic cannot be written", {{"topic", topic}, {"error", written.error().message}});
-    }
-    queue.look_at = Steady::now() + awake_interval;  // until it is read back
+    queue.look_at = std::min(queue.look_at, producer_->produce(topic, messages));
 }
 
 // Finished records go, but for the last ones. That it fails is no trouble of the queue's: it is tried again.
