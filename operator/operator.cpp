@@ -324,7 +324,7 @@ void Operator::ended(const ObjectKey& key, const QueueOutcome& outcome, Duration
     if (queues_.contains(key)) ask_kafka(key, outcome);
     if (outcome.failure) {
         std::uniform_real_distribution<double> distribution(0, 1);
-        work_.add_after_failure(key, now(), distribution(random_));
+        work_.add_after_failure(key, now(), distribution(random_), outcome.retry_after);
         log::warn("a reconcile failed, and is tried again",
                   {{"queue", key.text()}, {"failures", work_.failures(key)}, {"error", outcome.failure->message}});
     } else {

@@ -123,6 +123,7 @@ private:
     Result<bool> delete_topics();
     Result<void> set_finalizer(bool wanted);
     Result<void> may_write() const;
+    tl::unexpected<Error> failed(const kube::ApiError& error);
 
     json status_before() const {
         return memory_.status ? *memory_.status : input_.object->value("status", json::object());
@@ -146,6 +147,12 @@ private:
 Result<void> Reconcile::may_write() const {
     if (settings_.may_write()) return {};
     return failure(Error::Code::conflict, "somebody else leads", true);
+}
+
+// An API server that has too much to do says for how long it wants to be spared.
+tl::unexpected<Error> Reconcile::failed(const kube::ApiError& error) {
+    outcome_.retry_after = std::max(outcome_.retry_after, error.retry_after.value_or(Duration{0}));
+    return tl::unexpected(kube::to_error(error));
 }
 
 Result<void> Reconcile::bring_about() {
@@ -273,7 +280,7 @@ Result<bool> Reconcile::find_kafka() {
             if (found.error().reason == kube::ApiError::Reason::forbidden) {
                 return refuse("SecretForbidden", found.error().message);
             }
-            return tl::unexpected(kube::to_error(found.error()));
+            return failed(found.error());
         }
         secret = std::move(*found);
     }
@@ -308,7 +315,7 @@ Result<std::optional<json>> Reconcile::adopted_deployment() {
     auto found = api_.get(deployments, {key_.namespace_name, memory_.queue->target_ref_name});
     if (found) return std::optional<json>(std::move(*found));
     if (found.error().reason == kube::ApiError::Reason::not_found) return std::optional<json>();
-    return tl::unexpected(kube::to_error(found.error()));
+    return failed(found.error());
 }
 
 Result<void> Reconcile::apply_workload() {
@@ -395,7 +402,7 @@ Result<bool> Reconcile::apply(const json& object, bool is_deployment) {
     if (is_current) return false;
     if (Result<void> leads = may_write(); !leads) return tl::unexpected(leads.error());
     auto applied = api_.apply(resource_of(object), object, {.field_manager = field_manager, .force = true});
-    if (!applied) return tl::unexpected(kube::to_error(applied.error()));
+    if (!applied) return failed(applied.error());
     memory_.applied[name] = hash;
     if (is_deployment) {
         memory_.deployment = *applied;
@@ -481,7 +488,7 @@ Result<void> Reconcile::write_status() {
         api_.merge_patch(job_queues, key_, "status", json{{"status", patch}}, {.field_manager = field_manager});
     if (!written) {
         if (written.error().reason == kube::ApiError::Reason::not_found) return {};  // deleted meanwhile
-        return tl::unexpected(kube::to_error(written.error()));
+        return failed(written.error());
     }
     memory_.status = std::move(after);
     memory_.status_at = Steady::now();
@@ -529,7 +536,7 @@ Result<bool> Reconcile::delete_topics() {
         const auto scaled = api_.merge_patch(deployments, kube::key_of(*input_.deployment), "",
                                              json{{"spec", {{"replicas", 0}}}}, {.field_manager = field_manager});
         if (!scaled && scaled.error().reason != kube::ApiError::Reason::not_found) {
-            return tl::unexpected(kube::to_error(scaled.error()));
+            return failed(scaled.error());
         }
     }
     // Who reads its figures, and would make a missing topic anew, is told of the end by what this reconcile returns.
@@ -572,7 +579,7 @@ Result<void> Reconcile::set_finalizer(bool wanted) {
     const json patch{{"metadata", {{"finalizers", finalizers}, {"resourceVersion", metadata_.at("resourceVersion")}}}};
     const auto patched = api_.merge_patch(job_queues, key_, "", patch, {.field_manager = field_manager});
     if (patched || patched.error().reason == kube::ApiError::Reason::not_found) return {};
-    return tl::unexpected(kube::to_error(patched.error()));
+    return failed(patched.error());
 }
 
 }  // namespace

@@ -68,6 +68,7 @@ struct QueueInput {
 
 struct QueueOutcome {
     std::optional<Error> failure;              // to be tried again, after a while that grows
+    Duration retry_after{0};                   // and not before: the API server asked for it
     Duration again = std::chrono::minutes(5);  // when to come back without news
     std::vector<kube::EventNote> notes;        // for people, about the JobQueue
     // Where its figures are to come from; nothing: from nowhere.

@@ -57,7 +57,7 @@ ApiError api_error(const nlohmann::json& status);
 // Of what src/http says when there is no answer.
 ApiError api_error(const Error& error);
 
-// For who does not tell Kubernetes' reasons apart.
+// For who does not tell Kubernetes' reasons apart, and has taken `retry_after` from it.
 Error to_error(const ApiError& error);
 std::string_view name_of(ApiError::Reason reason);
 

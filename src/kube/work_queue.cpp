@@ -16,17 +16,24 @@ Duration backoff_delay(Duration initial, Duration longest, std::uint32_t failure
 
 void WorkQueue::add(const ObjectKey& key, Time due) {
     Entry& entry = entries_[key];
-    if (entry.due && *entry.due <= due) return;
+    due = std::max(due, entry.not_before);
+    if (!entry.due || due < *entry.due) set_due(key, entry, due);
+}
+
+void WorkQueue::set_due(const ObjectKey& key, Entry& entry, Time due) {
     if (entry.due && !entry.active) order_.erase({*entry.due, entry.number, key});
     entry.due = due;
     entry.number = next_number_++;
     if (!entry.active) order_.emplace(due, entry.number, key);
 }
 
-Time WorkQueue::add_after_failure(const ObjectKey& key, Time now, double random) {
-    std::uint32_t& failures = entries_[key].failures;
-    if (failures < std::numeric_limits<std::uint32_t>::max()) ++failures;
-    const Time due = now + backoff_delay(backoff_.initial, backoff_.longest, failures, random);
+Time WorkQueue::add_after_failure(const ObjectKey& key, Time now, double random, Duration at_least) {
+    Entry& entry = entries_[key];
+    if (entry.failures < std::numeric_limits<std::uint32_t>::max()) ++entry.failures;
+    entry.not_before = at_least > Duration::zero() ? now + std::min(at_least, backoff_.longest) : Time::min();
+    if (entry.due && *entry.due < entry.not_before) set_due(key, entry, entry.not_before);
+    const Time due =
+        std::max(entry.not_before, now + backoff_delay(backoff_.initial, backoff_.longest, entry.failures, random));
     add(key, due);
     return due;
 }
@@ -35,6 +42,7 @@ void WorkQueue::forget(const ObjectKey& key) {
     const auto entry = entries_.find(key);
     if (entry == entries_.end()) return;
     entry->second.failures = 0;
+    entry->second.not_before = Time::min();
     drop_if_idle(entry);
 }
 

@@ -35,7 +35,9 @@ public:
 
     // After a failure: the n-th in a row waits initial × 2^(n−1), at most `longest`, less up to half of it by `random`
     // (from 0 to 1, all else counts as the nearer of them). The time that was reckoned, even if an earlier one counts.
-    Time add_after_failure(const ObjectKey& key, Time now, double random);
+    // `at_least`: what the other side asked to be spared for, at most `longest`. Whoever adds the key until then, it is
+    // not handed out before.
+    Time add_after_failure(const ObjectKey& key, Time now, double random, Duration at_least = {});
     // After a success: the next failure is the first again.
     void forget(const ObjectKey& key);
     std::uint32_t failures(const ObjectKey& key) const;
@@ -54,12 +56,14 @@ private:
     struct Entry {
         std::optional<Time> due;
         std::uint64_t number = 0;  // among those with the same due time
+        Time not_before = Time::min();
         bool active = false;
         std::uint32_t failures = 0;
     };
     using Entries = std::map<ObjectKey, Entry>;
     using Order = std::set<std::tuple<Time, std::uint64_t, ObjectKey>>;
 
+    void set_due(const ObjectKey& key, Entry& entry, Time due);
     void drop_if_idle(Entries::iterator entry);
 
     WorkQueueBackoff backoff_;

@@ -1,6 +1,8 @@
 """What goes wrong around the operator: its Kafka, its leader, its API server, and what people write."""
 
 import datetime
+import itertools
+import json
 import signal
 import time
 
@@ -246,6 +248,22 @@ def test_B8_what_the_API_server_refuses_is_counted_and_said_and_done_when_it_giv
             assert queue.replicas(plane) == 0
         operator.wait_for_replicas(queue, lambda count: count == 3, "three replicas")
         operator.wait_until(lambda: operator.conditions(queue)["Ready"]["reason"] != "ApplyFailed", "end of the trouble")
+        queue.delete(plane)
+        operator.stop()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_B8_an_API_server_that_asks_to_be_spared_is_spared(plane, kafka, folder, proxy, status):
+    with Operator(plane, folder, kubeconfig=proxy.kubeconfig) as operator:
+        queue = JobQueue(kafka, scaling={"targetLag": 10}).apply(plane)
+        operator.wait_for_condition(queue, "Ready")
+        with proxy.fault(writes("deployments"), status=status, headers={"retry-after": 6}) as fault:
+            for count in (1, 2, 3):  # whatever else is news
+                kafka.produce(queue.topic, jobs(10))
+                operator.wait_until(lambda: len(fault.seen) >= count, f"try {count}")
+            waits = [later - earlier for earlier, later in itertools.pairwise(fault.seen)]
+            assert min(waits) > 5.9, waits
+        operator.wait_for_replicas(queue, lambda count: count == 3, "three replicas")
         queue.delete(plane)
         operator.stop()
 

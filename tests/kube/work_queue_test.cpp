@@ -82,6 +82,24 @@ TEST(WorkQueue, failures_in_a_row_wait_longer_up_to_a_bound_until_they_are_forgo
     EXPECT_EQ(queue.add_after_failure(a, start, 1), start + 100ms);
 }
 
+TEST(WorkQueue, B8_who_asked_to_be_spared_for_a_while_is_whatever_else_is_wanted) {
+    WorkQueue queue({200ms, 1min});
+    queue.add(a, start);
+    queue.take(start);
+    queue.add(a, start);  // while it is active
+    queue.done(a);
+    EXPECT_EQ(queue.add_after_failure(a, start, 0, 30s), start + 30s);
+    queue.add(a, start + 1s);
+    EXPECT_EQ(queue.next_due(), start + 30s);
+    EXPECT_EQ(queue.take(start + 29s), std::nullopt);
+    EXPECT_EQ(queue.take(start + 30s), a);
+    queue.done(a);
+    EXPECT_EQ(queue.add_after_failure(a, start, 0, 24h), start + 1min);
+    queue.forget(a);
+    queue.add(a, start);
+    EXPECT_EQ(queue.take(start), a);
+}
+
 TEST(WorkQueue, done_with_what_is_not_active_changes_nothing) {
     WorkQueue queue;
     EXPECT_FALSE(queue.done(a));
@@ -99,12 +117,19 @@ RC_GTEST_PROP(WorkQueue, a_delay_is_between_half_of_it_and_all_of_it_and_never_o
 
 // The queue as it could be written without any care for cost: who wants in, since when, and who is in.
 struct Model {
-    std::map<ObjectKey, Time> wanted;
+    std::map<ObjectKey, Time> wanted, not_before;
     std::set<ObjectKey> active;
 
     void add(const ObjectKey& key, Time due) {
+        if (const auto spared = not_before.find(key); spared != not_before.end()) due = std::max(due, spared->second);
         const auto [at, is_new] = wanted.emplace(key, due);
         if (!is_new) at->second = std::min(at->second, due);
+    }
+    void fail(const ObjectKey& key, Time now, Duration at_least, Time due) {
+        not_before.erase(key);
+        if (at_least > Duration::zero()) not_before[key] = now + at_least;
+        add(key, due);
+        if (at_least > Duration::zero()) wanted[key] = std::max(wanted[key], now + at_least);
     }
     std::optional<Time> next_due() const {
         std::optional<Time> next;
@@ -130,8 +155,15 @@ RC_GTEST_PROP(WorkQueue, B13_any_order_of_events_hands_out_each_wish_once_one_at
                 model.add(key, due);
                 break;
             }
-            case 2: model.add(key, queue.add_after_failure(key, now, 0.5)); break;
-            case 3: queue.forget(key); break;
+            case 2: {
+                const Duration at_least = std::chrono::milliseconds(*rc::gen::element(0, 0, 700, 5000));
+                model.fail(key, now, at_least, queue.add_after_failure(key, now, 0.5, at_least));
+                break;
+            }
+            case 3:
+                queue.forget(key);
+                model.not_before.erase(key);
+                break;
             case 4: RC_ASSERT(queue.done(key) == (model.active.erase(key) == 1)); break;
             default: {
                 const auto taken = queue.take(now);
