@@ -5,7 +5,7 @@
 #include "operator/core/kafka_access.h"
 #include "operator/core/observation.h"
 #include "operator/core/scaling_memory.h"
-#include "operator/worker_pods.h"
+#include "operator/deployment_claims.h"
 #include "src/kafka/admin.h"
 #include "src/telemetry/log.h"
 
@@ -413,13 +413,16 @@ Result<bool> Reconcile::apply(const json& object, bool is_deployment) {
 }
 
 Result<void> Reconcile::prepare_scale_in() {
-    auto reports = look_at_worker_pods(api_, key_);
-    if (!reports) return tl::unexpected(kube::to_error(reports.error()));
+    auto reports = list_worker_pods(api_, key_);
+    if (!reports) return failed(reports.error());
+    ask_worker_pods(*reports, memory_.silent_pods);
     memory_.pods = std::move(*reports);
     memory_.pods_until = Steady::now() + pods_last;
-    if (Result<void> leads = may_write(); !leads) return leads;
-    if (auto set = set_deletion_costs(api_, key_.namespace_name, memory_.pods, field_manager); !set) {
-        return tl::unexpected(kube::to_error(set.error()));
+    for (const operator_core::PodReport& pod : memory_.pods) {
+        if (pod.ending) continue;
+        if (Result<void> leads = may_write(); !leads) return leads;
+        const auto set = set_deletion_cost(api_, key_.namespace_name, pod, field_manager);
+        if (!set) return failed(set.error());
     }
     return {};
 }
@@ -432,7 +435,7 @@ void Reconcile::look_whether_settled() {
     const auto annotations = "/spec/template/metadata/annotations"_json_pointer;
     const std::string config =
         deployment_->value(annotations, json::object()).value(std::string(operator_core::config_annotation), "");
-    const auto reports = look_at_worker_pods(api_, key_);
+    const auto reports = list_worker_pods(api_, key_);
     if (!reports) {
         log::warn("the worker pods cannot be listed", {{"queue", key_.text()}, {"error", reports.error().message}});
     }
@@ -453,8 +456,9 @@ void Reconcile::look_at_pods() {
         return;
     }
     if (Steady::now() >= memory_.pods_until) {
-        auto reports = look_at_worker_pods(api_, key_);
+        auto reports = list_worker_pods(api_, key_);
         if (reports) {
+            ask_worker_pods(*reports, memory_.silent_pods);
             memory_.pods = std::move(*reports);
         } else {
             log::warn("the worker pods cannot be listed", {{"queue", key_.text()}, {"error", reports.error().message}});
@@ -541,8 +545,8 @@ Result<bool> Reconcile::delete_topics() {
     }
     // Who reads its figures, and would make a missing topic anew, is told of the end by what this reconcile returns.
     if (!std::exchange(memory_.is_leaving, true)) return false;
-    const auto left = look_at_worker_pods(api_, key_);
-    if (!left) return tl::unexpected(kube::to_error(left.error()));
+    const auto left = list_worker_pods(api_, key_);
+    if (!left) return failed(left.error());
     if (!left->empty()) return false;
     const Result<bool> found = find_kafka();
     if (!found) return found;

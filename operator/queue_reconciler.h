@@ -19,6 +19,7 @@
 #include "operator/core/queue_status.h"
 #include "operator/core/workload.h"
 #include "operator/kafka_cluster.h"
+#include "operator/worker_pods.h"
 #include "src/jobqueue/workers_record.h"
 #include "src/kube/api_client.h"
 #include "src/kube/event_recorder.h"
@@ -54,9 +55,10 @@ struct QueueMemory {
     std::chrono::steady_clock::time_point deployment_until;  // then the watch is believed in any case
     std::vector<operator_core::PodReport> pods;
     std::chrono::steady_clock::time_point pods_until;  // then they are asked again
-    bool is_leaving = false;                           // a reconcile has seen that it is being deleted
-    std::optional<Time> settled_at;                    // since when all pods have the configuration that counts
-    std::optional<nlohmann::json> status;              // as last written
+    SilentPods silent_pods;
+    bool is_leaving = false;               // a reconcile has seen that it is being deleted
+    std::optional<Time> settled_at;        // since when all pods have the configuration that counts
+    std::optional<nlohmann::json> status;  // as last written
     std::chrono::steady_clock::time_point status_at;
 };
 

@@ -4,6 +4,8 @@ import datetime
 import itertools
 import json
 import signal
+import socketserver
+import threading
 import time
 
 import pytest
@@ -334,6 +336,64 @@ def test_B8_a_slow_API_server_is_waited_for(plane, kafka, folder, proxy):
         operator.wait_for_condition(queue, "Ready", seconds=90)
         assert not any(line["message"] == "leading no more" for line in operator.log())
         queue.delete(plane)
+
+
+@contextlib.contextmanager
+def face_of_a_sidecar(address, answer=None):
+    """At the port where the operator asks pods: when it was asked. Without an answer it is silent, as on a dead node."""
+    asked = []
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            asked.append(time.monotonic())
+            self.request.recv(4096)
+            if answer is None:
+                self.request.recv(1)  # until the other side has waited long enough
+            else:
+                text = json.dumps(answer).encode()
+                self.request.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(text), text))
+
+    class Server(socketserver.ThreadingTCPServer):
+        allow_reuse_address = daemon_threads = True
+
+    with Server((address, 4041), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def pod_at(plane, queue, address):
+    """One of the queue's, on no node."""
+    name = f"{queue.name}-at-{address.replace('.', '-')}"
+    plane.apply({"apiVersion": "v1", "kind": "Pod",
+                 "metadata": {"name": name, "namespace": queue.namespace, "labels": {"drover.dev/queue": queue.name}},
+                 "spec": {"schedulerName": "nobody", "containers": [{"name": "app", "image": "drover.test/worker:1"}]}})
+    status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}
+    plane.kubectl("-n", queue.namespace, "patch", "pod", name, "--subresource=status", "--type=merge",
+                  "-p", json.dumps({"status": status}))
+    return name
+
+
+def test_B13_a_pod_that_does_not_answer_is_left_alone_for_a_while(plane, kafka, folder):
+    template = {"spec": {"containers": [{"name": "app", "image": "drover.test/worker:1"}], "nodeSelector": {"no": "node"}}}
+    with Operator(plane, folder) as operator, face_of_a_sidecar("127.0.77.1") as dead, \
+            face_of_a_sidecar("127.0.77.2", {"inFlight": 1, "workerReachable": False}) as alive:
+        queue = JobQueue(kafka, worker={"template": template}).apply(plane)
+        operator.wait_for_condition(queue, "Ready")
+        pods = [pod_at(plane, queue, address) for address in ("127.0.77.1", "127.0.77.2")]
+        kafka.produce(queue.topic, jobs(10))  # pods that start are asked every three seconds
+        operator.wait_until(lambda: len(alive) >= 6, "six questions to the one that answers")
+        assert 1 <= len(dead) <= 1 + (time.monotonic() - dead[0]) / 60
+        condition = operator.wait_for_condition(queue, "WorkerUnreachable")
+        assert pods[1] in condition["message"]
+        for name in pods:
+            plane.kubectl("delete", "pod", name, "--force")
+        queue.delete(plane)
+        operator.stop()
 
 
 def test_B13_many_queues_created_at_once_are_all_made_ready(plane, kafka, folder):
