@@ -551,6 +551,7 @@ void KafkaCluster::Worker::recommit(Entry& entry, const lag::QueueOffsets& seen)
         for (const auto& [partition, position] : *positions) {
             if (seen.offsets.contains(partition)) again.push_back(position);
         }
+        if (!may_write_()) return;
         const Result<void> set = admin_->set_group_positions(group, again);
         if (!set && set.error().code != Error::Code::conflict) {  // a group with members keeps its offsets by itself
             log::warn("an idle group's offsets cannot be committed again",

@@ -1,5 +1,6 @@
 """What goes wrong around the operator: its Kafka, its leader, its API server, and what people write."""
 
+import contextlib
 import datetime
 import itertools
 import json
@@ -142,6 +143,27 @@ def test_B9_a_leader_that_was_frozen_writes_nothing_when_it_wakes(plane, kafka, 
         assert len(late) <= 1, late
         assert [write for write in writes_of(plane, names[1]) if write[0] > frozen], "the standby wrote"
         queue.delete(plane)
+
+
+def test_B9_who_leads_no_more_does_not_finish_a_row_of_writes(plane, kafka, folder, proxy):
+    with Operator(plane, folder, kubeconfig=proxy.kubeconfig, lease="default/row") as operator:
+        queue = JobQueue(kafka, scaling={"targetLag": 10, "idleAfter": "2s"}).apply(plane)
+        operator.wait_for_condition(queue, "Ready")
+        kafka.produce(queue.topic, jobs(30))
+        operator.wait_until(lambda: plane.get("jobqueue", queue.name)["status"].get("readyReplicas") == 3, "three ready pods")
+        # What each pod costs is written before a scale-in. The first of these writes outlasts the leadership.
+        with proxy.fault(writes("pods"), delay=14) as slow, contextlib.ExitStack() as unled:
+            for (_, partition), (_, end) in kafka.offsets(queue.topic).items():
+                kafka.set_position(f"drover.default.{queue.name}", queue.topic, partition, end)
+            operator.wait_until(lambda: slow.seen, "the first write")
+            unled.enter_context(proxy.fault(lambda _, path: "/leases" in path, status=500))
+            operator.wait_for_log("leading no more")
+            while time.monotonic() < slow.seen[0] + 17:
+                assert len(slow.seen) == 1
+                time.sleep(0.2)
+        operator.wait_for_replicas(queue, lambda count: count == 0, "no replica")
+        queue.delete(plane)
+        operator.stop()
 
 
 def test_B9_an_api_server_that_was_away_finds_all_as_it_should_be(plane, kafka, folder):
