@@ -16,6 +16,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <nlohmann/json.hpp>
 
+#include "operator/deployment_claims.h"
 #include "operator/kafka_cluster.h"
 #include "operator/mirror.h"
 #include "operator/operator_metrics.h"
@@ -51,6 +52,12 @@ const json& metadata_of(const json& object, const char* field) {
     const json& metadata = object.at("metadata");
     const auto found = metadata.find(field);
     return found == metadata.end() ? none : *found;
+}
+
+// The one that it names, or else its own.
+ObjectKey deployment_key_of(const ObjectKey& queue, const json& object) {
+    const std::string adopted = object.value("/spec/targetRef/name"_json_pointer, "");
+    return {queue.namespace_name, adopted.empty() ? operator_core::workload_name(queue.name) : adopted};
 }
 
 // Our own writes to a status are no news.
@@ -127,6 +134,7 @@ private:
 
     kube::Object find(const std::vector<std::unique_ptr<Mirror>>& mirrors, const ObjectKey& key) const;
     kube::Object deployment_of(const ObjectKey& key, const json& queue) const;
+    QueueInput input_of(const ObjectKey& key, const kube::Object& object, const std::optional<QueueView>& view) const;
 
     boost::asio::io_context& io_;
     const OperatorSettings& settings_;
@@ -142,6 +150,7 @@ private:
     std::mt19937_64 random_{std::random_device{}()};
     bool leads_ = false;
     bool stopping_ = false;
+    DeploymentClaims claims_;
     std::vector<std::unique_ptr<Mirror>> queue_mirrors_, deployment_mirrors_;
     std::unique_ptr<kube::LeaderElector> elector_;
     boost::asio::thread_pool pool_{reconcile_threads};
@@ -222,6 +231,7 @@ void Operator::election_failed(const kube::ApiError& error) {
 }
 
 void Operator::queue_changed(const kube::Change& change) {
+    claims_.queue_changed(change);
     if (!leads_) return;
     if (change.kind == kube::Change::Kind::deleted) forget(change.key);
     if (is_news(change)) {
@@ -231,13 +241,10 @@ void Operator::queue_changed(const kube::Change& change) {
 }
 
 void Operator::deployment_changed(const kube::Change& change) {
-    const json& object = change.after ? *change.after : *change.before;
-    const json& labels = metadata_of(object, "labels");
-    const auto label = labels.find(std::string(operator_core::queue_label));
-    if (label == labels.end() || !label->is_string()) return;
-    const ObjectKey queue{change.key.namespace_name, label->get<std::string>()};
-    if (!leads_ || !find(queue_mirrors_, queue)) return;
-    work_.add(queue, now());
+    claims_.deployment_changed(change);
+    const std::optional<ObjectKey> queue = queue_of(change.after ? *change.after : *change.before);
+    if (!queue || !leads_ || !find(queue_mirrors_, *queue)) return;
+    work_.add(*queue, now());
     reconcile_ready();
 }
 
@@ -292,9 +299,22 @@ kube::Object Operator::find(const std::vector<std::unique_ptr<Mirror>>& mirrors,
 }
 
 kube::Object Operator::deployment_of(const ObjectKey& key, const json& queue) const {
-    const std::string adopted = queue.value("/spec/targetRef/name"_json_pointer, "");
-    return find(deployment_mirrors_,
-                {key.namespace_name, adopted.empty() ? operator_core::workload_name(key.name) : adopted});
+    return find(deployment_mirrors_, deployment_key_of(key, queue));
+}
+
+QueueInput Operator::input_of(const ObjectKey& key, const kube::Object& object,
+                              const std::optional<QueueView>& view) const {
+    QueueInput input{.object = object,
+                     .deployment = deployment_of(key, *object),
+                     .view = view,
+                     .taken_by = claims_.taken_by(key, *object),
+                     .others = {}};
+    for (const ObjectKey& labelled : claims_.labelled(key)) {
+        if (labelled == deployment_key_of(key, *object)) continue;
+        // A list that is being told of may lack it already.
+        if (kube::Object other = find(deployment_mirrors_, labelled)) input.others.push_back(std::move(other));
+    }
+    return input;
 }
 
 void Operator::begin(const ObjectKey& key) {
@@ -305,7 +325,7 @@ void Operator::begin(const ObjectKey& key) {
         return;
     }
     Queue& queue = queues_[key];
-    QueueInput input{.object = object, .deployment = deployment_of(key, *object), .view = queue.view};
+    QueueInput input = input_of(key, object, queue.view);
     boost::asio::post(pool_, [this, key, input = std::move(input), memory = queue.memory] {
         const auto began = std::chrono::steady_clock::now();
         QueueOutcome outcome = reconciler_->reconcile(input, *memory);

@@ -112,6 +112,7 @@ private:
     void read_deployment();
     Result<bool> find_kafka();
     void decide();
+    Result<void> leave_to_other();
     Result<void> apply_workload();
     Result<std::optional<json>> adopted_deployment();
     Result<bool> apply(const json& object, bool is_deployment);
@@ -120,6 +121,8 @@ private:
     void look_at_pods();
     Result<void> write_status();
     Result<void> let_go();
+    Result<void> release_others();
+    Result<void> release(const std::string& deployment);
     Result<bool> delete_topics();
     Result<void> set_finalizer(bool wanted);
     Result<void> may_write() const;
@@ -164,6 +167,7 @@ Result<void> Reconcile::bring_about() {
     if (input_.view) facts_.figures = input_.view->figures;
     const bool is_last = facts_.figures && memory_.settled_at && input_.view->at > *memory_.settled_at;
     facts_.retired = operator_core::retired_retry_topics(queue, status_before(), is_last ? &*facts_.figures : nullptr);
+    if (Result<void> released = release_others(); !released) return released;
     if (Result<void> set = set_finalizer(!queue.target_ref_name.empty() || queue.kafka.delete_topics); !set) return set;
 
     read_deployment();
@@ -178,6 +182,7 @@ Result<void> Reconcile::bring_about() {
     facts_.topics_ready = input_.view->topics_ready;
     facts_.oldest_since = input_.view->oldest_since;
     facts_.paused_by_spec = queue.paused;
+    if (input_.taken_by) return leave_to_other();
     if (!deployment_ && !queue.target_ref_name.empty()) {
         auto adopted = adopted_deployment();
         if (!adopted) return tl::unexpected(adopted.error());
@@ -309,6 +314,17 @@ void Reconcile::decide() {
     memory_.scaling = decision.next;
     facts_.decision = decision;
     outcome_.decision = std::move(decision);
+}
+
+// Two queues that scale one Deployment would undo each other's work.
+Result<void> Reconcile::leave_to_other() {
+    facts_.workload_applied =
+        no("DeploymentTaken", "The Deployment " + memory_.queue->target_ref_name + " belongs to the JobQueue " +
+                                  *input_.taken_by + ", which came first");
+    deployment_.reset();
+    outcome_.wish.awake = false;
+    outcome_.again = 5s;
+    return write_status();
 }
 
 Result<std::optional<json>> Reconcile::adopted_deployment() {
@@ -505,19 +521,9 @@ Result<void> Reconcile::let_go() {
     if (std::ranges::find(finalizers, json(finalizer)) == finalizers.end()) return {};
     const std::string name = input_.object->value("/spec/targetRef/name"_json_pointer, "");
     if (!name.empty()) {
-        if (Result<void> leads = may_write(); !leads) return leads;
-        const auto found = api_.get(deployments, {key_.namespace_name, name});
-        if (!found && found.error().reason != kube::ApiError::Reason::not_found) {
-            return tl::unexpected(kube::to_error(found.error()));
-        }
-        if (found) {
-            const json nothing{{"apiVersion", "apps/v1"},
-                               {"kind", "Deployment"},
-                               {"metadata", {{"name", name}, {"namespace", key_.namespace_name}}}};
-            const auto applied = api_.apply(deployments, nothing, {.field_manager = field_manager, .force = true});
-            if (!applied) return tl::unexpected(kube::to_error(applied.error()));
-        }
+        if (Result<void> released = release(name); !released) return released;
     }
+    if (Result<void> released = release_others(); !released) return released;
     read_spec();
     if (memory_.queue && memory_.queue->kafka.delete_topics) {
         const Result<bool> gone = delete_topics();
@@ -529,6 +535,39 @@ Result<void> Reconcile::let_go() {
         if (!*gone) return {};
     }
     return set_finalizer(false);
+}
+
+// What an earlier spec.targetRef named.
+Result<void> Reconcile::release_others() {
+    for (const kube::Object& other : input_.others) {
+        const json annotations = other->value("/spec/template/metadata/annotations"_json_pointer, json::object());
+        const bool has_sidecar = annotations.contains(std::string(operator_core::config_annotation));
+        const json owners = other->value("/metadata/ownerReferences"_json_pointer, json::array());
+        const bool is_ours = std::ranges::any_of(
+            owners, [&](const json& owner) { return owner.value("uid", "") == metadata_.at("uid"); });
+        if (!has_sidecar || is_ours) continue;
+        if (Result<void> released = release(kube::key_of(*other).name); !released) return released;
+    }
+    return {};
+}
+
+// Takes back what was added to a Deployment of the user's. Asked for anew: another queue may have it by now.
+Result<void> Reconcile::release(const std::string& deployment) {
+    const auto found = api_.get(deployments, {key_.namespace_name, deployment});
+    if (!found && found.error().reason == kube::ApiError::Reason::not_found) return {};
+    if (!found) return failed(found.error());
+    if (queue_of(*found) != key_) return {};
+    const json nothing{{"apiVersion", "apps/v1"},
+                       {"kind", "Deployment"},
+                       {"metadata",
+                        {{"name", deployment},
+                         {"namespace", key_.namespace_name},
+                         {"resourceVersion", found->at("metadata").at("resourceVersion")}}}};
+    if (Result<void> leads = may_write(); !leads) return leads;
+    const auto applied = api_.apply(deployments, nothing, {.field_manager = field_manager, .force = true});
+    if (!applied) return failed(applied.error());
+    log::info("a Deployment was let go", {{"queue", key_.text()}, {"deployment", deployment}});
+    return {};
 }
 
 // False: not yet, since pods that run would make them anew by writing there.

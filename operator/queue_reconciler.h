@@ -66,6 +66,9 @@ struct QueueInput {
     kube::Object object;            // the JobQueue
     kube::Object deployment;        // null: not known
     std::optional<QueueView> view;  // nothing: Kafka has not been asked yet
+    std::optional<std::string>
+        taken_by;                      // the JobQueue to which the Deployment of spec.targetRef belongs; nothing: this
+    std::vector<kube::Object> others;  // Deployments with this queue's label that are not `deployment`
 };
 
 struct QueueOutcome {

@@ -269,6 +269,68 @@ def test_B1_a_deployment_is_adopted_and_let_go(plane, kafka, operator):
                         "end of the JobQueue")
 
 
+def deployment(name):
+    """A user's, with a container main."""
+    labels = {"app": name}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "default"},
+            "spec": {"replicas": 2, "selector": {"matchLabels": labels},
+                     "template": {"metadata": {"labels": labels},
+                                  "spec": {"containers": [{"name": "main", "image": f"drover.test/{name}:1"}]}}}}
+
+
+def queue_of(plane, name):
+    """Whose sidecar the Deployment has; None where it has none."""
+    found = plane.get("deployment", name)
+    label = found["metadata"].get("labels", {}).get("drover.dev/queue")
+    assert (label is not None) == ("initContainers" in found["spec"]["template"]["spec"])
+    return label
+
+
+def test_B1_a_deployment_that_is_named_no_more_is_let_go(plane, kafka, folder):
+    plane.apply(deployment("home"), deployment("house"))
+    with Operator(plane, folder) as first:
+        queue = JobQueue(kafka, targetRef={"kind": "Deployment", "name": "home"}).apply(plane)
+        first.wait_until(lambda: queue_of(plane, "home") == queue.name, "the sidecar in the first")
+        first.stop()
+    queue.patch(plane, spec={"targetRef": {"name": "house"}})  # while nobody looks
+    with Operator(plane, folder) as second:
+        second.wait_until(lambda: (queue_of(plane, "home"), queue_of(plane, "house")) == (None, queue.name),
+                          "the sidecar in the second, and in no other")
+        container = {"name": "app", "image": "drover.test/worker:1"}
+        queue.patch(plane, spec={"targetRef": None, "worker": {"template": {"spec": {"containers": [container]}}}})
+        second.wait_until(lambda: queue_of(plane, "house") is None, "no sidecar in either")
+        queue.deployment = f"drover-{queue.name}"
+        second.wait_for_replicas(queue, lambda count: count == 0, "its own Deployment")
+        second.wait_until(lambda: not plane.get("jobqueue", queue.name)["metadata"].get("finalizers"), "end of the finalizer")
+        assert plane.get("deployment", "home")["spec"]["template"]["spec"]["containers"][0]["image"] == "drover.test/home:1"
+        queue.delete(plane)
+        second.stop()
+
+
+def test_B8_of_two_queues_for_one_deployment_the_later_one_leaves_it_alone(plane, kafka, operator):
+    plane.apply(deployment("shared"))
+    target = {"kind": "Deployment", "name": "shared"}
+    first, second = (JobQueue(kafka, name=name, targetRef=target).apply(plane) for name in ("sharing-a", "sharing-b"))
+    operator.wait_until(lambda: queue_of(plane, "shared") == first.name, "the sidecar of the first")
+    condition = operator.wait_for_condition(second, "Ready", "False", "DeploymentTaken")
+    assert "shared" in condition["message"] and first.name in condition["message"]
+    operator.wait_for_replicas(first, lambda count: count == 0, "no replica")
+    generation = plane.get("deployment", "shared")["metadata"]["generation"]
+    kafka.produce(second.topic, jobs(5))
+    operator.wait_until(lambda: plane.get("jobqueue", second.name)["status"].get("backlog") == 5, "its backlog")
+    assert plane.get("deployment", "shared")["metadata"]["generation"] == generation
+    # One that ends takes nothing from the other, and what the older one leaves is the younger one's.
+    third = JobQueue(kafka, name="sharing-c", targetRef=target).apply(plane)
+    operator.wait_for_condition(third, "Ready", "False", "DeploymentTaken")
+    plane.kubectl("delete", "jobqueue", third.name)
+    assert queue_of(plane, "shared") == first.name
+    assert plane.get("deployment", "shared")["metadata"]["generation"] == generation
+    plane.kubectl("delete", "jobqueue", first.name)
+    operator.wait_until(lambda: queue_of(plane, "shared") == second.name, "the sidecar of the second")
+    operator.wait_for_replicas(second, lambda count: count == 1, "a replica")
+    second.delete(plane)
+
+
 def test_B9_an_adopted_deployment_made_anew_is_adopted_again(plane, kafka, operator):
     labels = {"app": "renewed"}
     manifest = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "renewed", "namespace": "default"},
