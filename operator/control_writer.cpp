@@ -15,12 +15,12 @@ Result<std::unique_ptr<ControlWriter>> ControlWriter::create(const kafka::Settin
 }
 
 Result<void> ControlWriter::write(const std::string& topic, const std::vector<jobqueue::ControlMessage>& messages,
-                                  std::chrono::milliseconds patience) {
+                                  std::span<const Field> headers, std::chrono::milliseconds patience) {
     const std::uint64_t first = next_token_;
     for (const jobqueue::ControlMessage& message : messages) {
         const std::optional<std::string_view> value = message.value;
         Result<void> queued =
-            producer_->produce({.topic = topic, .key = message.key, .value = value, .headers = {}}, next_token_++);
+            producer_->produce({.topic = topic, .key = message.key, .value = value, .headers = headers}, next_token_++);
         if (!queued) return queued;
     }
     const auto last = std::chrono::steady_clock::now() + patience;

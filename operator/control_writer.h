@@ -1,11 +1,14 @@
-// Writes records of control topics, and waits for them. Room: operator. Owner thread: one, which write() blocks.
+// Writes records of topics that say something as a whole, and waits for them. Room: operator. Owner thread: one, which
+// write() blocks.
 #pragma once
 
 #include <chrono>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "src/base/field.h"
 #include "src/base/result.h"
 #include "src/jobqueue/control.h"
 #include "src/kafka/producer.h"
@@ -17,9 +20,9 @@ public:
     static Result<std::unique_ptr<ControlWriter>> create(const kafka::Settings& settings);
 
     // Returns when all are acknowledged. An Error is that of the first that was not; `timeout` after `patience`, when
-    // some may still be written.
+    // some may still be written. Each has these headers.
     Result<void> write(const std::string& topic, const std::vector<jobqueue::ControlMessage>& messages,
-                       std::chrono::milliseconds patience);
+                       std::span<const Field> headers, std::chrono::milliseconds patience);
 
 private:
     kafka::Wakeup wakeup_;

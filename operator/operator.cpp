@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -125,6 +126,9 @@ private:
     void forget(const ObjectKey& key);
     void leave_kafka(const ObjectKey& key, Queue& queue);
     void announce(Queue& queue, const std::shared_ptr<const jobqueue::JobQueue>& now_is);
+    AnnouncerSettings announcer_settings(const kafka::Settings& kafka);
+    Result<std::string> installation() const;
+    std::set<std::string, std::less<>> queue_names() const;  // <namespace>.<name>
     void tell(Queue& queue, const jobqueue::WorkersRecord& workers);
     void withdraw(Queue& queue);
     void write_event(const ObjectKey& key, const kube::EventNote& note);
@@ -377,10 +381,38 @@ void Operator::announce(Queue& queue, const std::shared_ptr<const jobqueue::JobQ
     // Other settings for the same brokers are another way to the same topic.
     if (queue.announced_at && servers(*queue.announced_at) != servers(*queue.kafka)) withdraw(queue);
     std::unique_ptr<QueueAnnouncer>& announcer = announcers_[*queue.kafka];
-    if (!announcer) announcer = std::make_unique<QueueAnnouncer>(*queue.kafka, [this] { return may_write(); });
+    if (!announcer) announcer = std::make_unique<QueueAnnouncer>(announcer_settings(*queue.kafka));
     announcer->announce(*now_is);
     queue.announced = now_is;
     queue.announced_at = queue.kafka;
+}
+
+AnnouncerSettings Operator::announcer_settings(const kafka::Settings& kafka) {
+    return {.kafka = kafka,
+            .may_write = [this] { return may_write(); },
+            .installation = [this] { return installation(); },
+            .is_gone =
+                [there = queue_names(), namespaces = settings_.namespaces](std::string_view queue) {
+                    const std::string_view of = queue.substr(0, queue.find('.'));
+                    const bool is_watched = namespaces.empty() || std::ranges::find(namespaces, of) != namespaces.end();
+                    return is_watched && !there.contains(queue);
+                }};
+}
+
+// The lease is the one thing that all replicas share and no other cluster has. Any thread.
+Result<std::string> Operator::installation() const {
+    if (!settings_.lease) return "";
+    const auto lease = lease_api_->get(kube::leases, *settings_.lease);
+    if (!lease) return tl::unexpected(kube::to_error(lease.error()));
+    return lease->value("/metadata/uid"_json_pointer, "");
+}
+
+std::set<std::string, std::less<>> Operator::queue_names() const {
+    std::set<std::string, std::less<>> names;
+    for (const auto& mirror : queue_mirrors_) {
+        for (const auto& [key, object] : mirror->store().objects()) names.insert(key.namespace_name + "." + key.name);
+    }
+    return names;
 }
 
 void Operator::tell(Queue& queue, const jobqueue::WorkersRecord& workers) {

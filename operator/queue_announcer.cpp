@@ -21,9 +21,20 @@ constexpr auto call_timeout = 5s;
 constexpr auto together = 200ms;  // queues that are applied at once are told at once
 constexpr auto first_pause = 2s;
 constexpr auto longest_pause = 60s;
+constexpr std::string_view installation_header = "drover-operator";
 
 bool is_ours(std::string_view key) {
     return key.starts_with(jobqueue::queue_record_prefix) || key.starts_with(jobqueue::workers_record_prefix);
+}
+
+// The queue that a record of ours is about.
+std::string_view queue_in(std::string_view key) { return key.substr(key.find('/') + 1); }
+
+std::string writer_of(const kafka::Record& record) {
+    std::vector<FieldView> headers;
+    record.headers(headers);
+    const auto found = std::ranges::find(headers, installation_header, &FieldView::name);
+    return found == headers.end() ? "" : std::string(found->value);
 }
 
 kafka::TopicSpec topic(int brokers) {
@@ -33,10 +44,8 @@ kafka::TopicSpec topic(int brokers) {
 
 }  // namespace
 
-QueueAnnouncer::QueueAnnouncer(kafka::Settings settings, std::function<bool()> may_write)
-    : settings_(std::move(settings)),
-      may_write_(std::move(may_write)),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+QueueAnnouncer::QueueAnnouncer(AnnouncerSettings settings)
+    : settings_(std::move(settings)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void QueueAnnouncer::announce(const jobqueue::JobQueue& queue) {
     jobqueue::ControlMessage record = jobqueue::queue_record(queue);
@@ -83,49 +92,75 @@ void QueueAnnouncer::run(const std::stop_token& stop) {
     }
 }
 
-Result<void> QueueAnnouncer::write(const Records& wanted) {
+Result<void> QueueAnnouncer::write(Records wanted) {
     if (!known_) {
-        const auto admin = kafka::Admin::connect(settings_, call_timeout);
-        if (!admin) return tl::unexpected(admin.error());
-        const Result<int> brokers = (*admin)->broker_count();
-        if (!brokers) return tl::unexpected(brokers.error());
-        if (Result<void> made = (*admin)->ensure_topics({topic(*brokers)}); !made) return made;
-        std::map<std::string, std::string> known;
-        const Result<void> read = kafka::read_log(settings_, **admin, {std::string(jobqueue::gateway_topic)},
-                                                  {.patience = call_timeout}, [&known](const kafka::Record& record) {
-                                                      const std::string key(record.key().value_or(""));
-                                                      if (!is_ours(key)) return;
-                                                      if (record.value()) {
-                                                          known.insert_or_assign(key, std::string(*record.value()));
-                                                      } else {
-                                                          known.erase(key);
-                                                      }
-                                                  });
-        if (!read) return read;
-        known_ = std::move(known);
+        if (Result<void> has_read = read(); !has_read) return has_read;
     }
+    add_gone(wanted);
     std::vector<jobqueue::ControlMessage> news;
     for (const auto& [key, value] : wanted) {
         const auto said = known_->find(key);
-        const bool same = said == known_->end() ? !value : value == said->second;
+        const bool same = said == known_->end() ? !value : value && said->second == Known{*value, installation_};
         if (!same) news.push_back({key, value});
     }
-    if (news.empty()) return {};
-    if (!may_write_()) return failure(Error::Code::conflict, "somebody else leads", true);
-    const auto writer = ControlWriter::create(settings_);
-    if (!writer) return tl::unexpected(writer.error());
-    if (Result<void> written = (*writer)->write(std::string(jobqueue::gateway_topic), news, call_timeout); !written) {
-        known_.reset();  // some may stand there
-        return written;
+    if (!news.empty()) {
+        const auto writer = ControlWriter::create(settings_.kafka);
+        if (!writer) return tl::unexpected(writer.error());
+        if (!settings_.may_write()) return failure(Error::Code::conflict, "somebody else leads", true);
+        std::vector<Field> headers;
+        if (!installation_.empty()) headers.push_back({std::string(installation_header), installation_});
+        const Result<void> written =
+            (*writer)->write(std::string(jobqueue::gateway_topic), news, headers, call_timeout);
+        if (!written) {
+            known_.reset();  // some may stand there
+            return written;
+        }
     }
+    has_swept_ = true;
     for (auto& [key, value] : news) {
         if (value) {
-            known_->insert_or_assign(key, std::move(*value));
+            known_->insert_or_assign(key, Known{std::move(*value), installation_});
         } else {
             known_->erase(key);
         }
     }
     return {};
+}
+
+Result<void> QueueAnnouncer::read() {
+    Result<std::string> installation = settings_.installation();
+    if (!installation) return tl::unexpected(installation.error());
+    const auto admin = kafka::Admin::connect(settings_.kafka, call_timeout);
+    if (!admin) return tl::unexpected(admin.error());
+    const Result<int> brokers = (*admin)->broker_count();
+    if (!brokers) return tl::unexpected(brokers.error());
+    if (Result<void> made = (*admin)->ensure_topics({topic(*brokers)}); !made) return made;
+    std::map<std::string, Known> known;
+    const Result<void> has_read =
+        kafka::read_log(settings_.kafka, **admin, {std::string(jobqueue::gateway_topic)}, {.patience = call_timeout},
+                        [&known](const kafka::Record& record) {
+                            const std::string key(record.key().value_or(""));
+                            if (!is_ours(key)) return;
+                            if (record.value()) {
+                                known.insert_or_assign(key, Known{std::string(*record.value()), writer_of(record)});
+                            } else {
+                                known.erase(key);
+                            }
+                        });
+    if (!has_read) return has_read;
+    installation_ = std::move(*installation);
+    known_ = std::move(known);
+    return {};
+}
+
+// Once: what is written from then on is taken back by withdraw(). Until then nothing is written that is not wanted, so
+// a queue that came after is_gone() was made is among the wanted.
+void QueueAnnouncer::add_gone(Records& wanted) {
+    if (has_swept_ || installation_.empty()) return;
+    for (const auto& [key, known] : *known_) {
+        if (known.installation != installation_ || !settings_.is_gone(queue_in(key))) continue;
+        wanted.emplace(key, std::nullopt);
+    }
 }
 
 }  // namespace drover::operators
