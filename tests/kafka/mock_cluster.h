@@ -35,6 +35,7 @@ public:
     void create(const char* topic, int partitions = 1) { rd_kafka_mock_topic_create(cluster_, topic, partitions, 1); }
     // What is produced into it waits.
     void take_leader(const char* topic) { rd_kafka_mock_partition_set_leader(cluster_, topic, 0, -1); }
+    void give_leader(const char* topic) { rd_kafka_mock_partition_set_leader(cluster_, topic, 0, 1); }
     // What is said of a topic from now on; NO_ERROR: it is there.
     void set_topic_error(const char* topic, rd_kafka_resp_err_t code) {
         rd_kafka_mock_topic_set_error(cluster_, topic, code);
