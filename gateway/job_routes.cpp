@@ -20,7 +20,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using nlohmann::ordered_json;
-using Detail = std::optional<JobDetail>;
 
 constexpr auto longest_wait = 60s;
 constexpr auto keep_alive = 15s;
@@ -79,7 +78,7 @@ public:
 private:
     void on_found(const JobFollower::Found& found) {
         if (!found || !body_) return;  // the next change asks again
-        const Detail detail = visible_job(state_, *call_, *found);
+        const std::optional<JobDetail> detail = visible_job(state_, *call_, *found);
         if (!detail) return;
         std::string data = to_text(answer_of(state_, *detail));
         if (data != last_ && !body_->write("event: state\ndata: " + data + "\n\n")) return end();

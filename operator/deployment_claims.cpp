@@ -1,6 +1,9 @@
 #include "operator/deployment_claims.h"
 
+#include <string_view>
+
 #include "operator/core/workload.h"
+#include "src/kube/json_fields.h"
 
 namespace drover::operators {
 namespace {
@@ -8,17 +11,11 @@ namespace {
 using kube::ObjectKey;
 using nlohmann::json;
 
-// "" where it is no text.
-std::string text_at(const json& object, const json::json_pointer& place) {
-    if (!object.contains(place) || !object.at(place).is_string()) return "";
-    return object.at(place).get<std::string>();
-}
-
 // The Deployment that a queue names.
 std::optional<ObjectKey> target_of(const json& queue) {
-    std::string name = text_at(queue, "/spec/targetRef/name"_json_pointer);
+    const std::string_view name = kube::text_at(queue, {"spec", "targetRef", "name"});
     if (name.empty()) return std::nullopt;
-    return ObjectKey{kube::key_of(queue).namespace_name, std::move(name)};
+    return ObjectKey{kube::key_of(queue).namespace_name, std::string(name)};
 }
 
 template <class Key, class Value>
@@ -30,16 +27,15 @@ void take_out(std::map<Key, std::set<Value>>& sets, const Key& key, const Value&
 }
 
 std::pair<std::string, std::string> claim_of(const json& queue) {
-    return {text_at(queue, "/metadata/creationTimestamp"_json_pointer), kube::key_of(queue).name};
+    return {std::string(kube::text_at(queue, {"metadata", "creationTimestamp"})), kube::key_of(queue).name};
 }
 
 }  // namespace
 
 std::optional<ObjectKey> queue_of(const json& deployment) {
-    const auto labels = deployment.value("/metadata/labels"_json_pointer, json::object());
-    const auto label = labels.find(std::string(operator_core::queue_label));
-    if (label == labels.end() || !label->is_string()) return std::nullopt;
-    return ObjectKey{kube::key_of(deployment).namespace_name, label->get<std::string>()};
+    const std::string_view name = kube::text_at(deployment, {"metadata", "labels", operator_core::queue_label});
+    if (name.empty()) return std::nullopt;
+    return ObjectKey{kube::key_of(deployment).namespace_name, std::string(name)};
 }
 
 void DeploymentClaims::queue_changed(const kube::Change& change) {
