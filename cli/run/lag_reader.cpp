@@ -48,7 +48,15 @@ void LagReader::tell(const jobqueue::JobQueue& queue, const jobqueue::WorkersRec
 }
 
 void LagReader::keep_latest_news() {
-    if (std::ssize(news_) > most_news) news_.erase(news_.begin(), news_.end() - most_news);
+    // The latest of each queue stays in any case.
+    const auto is_outdated = [this](const jobqueue::ControlMessage& each) {
+        return std::ranges::count(news_, each.key, &jobqueue::ControlMessage::key) > 1;
+    };
+    while (std::ssize(news_) > most_news) {
+        const auto outdated = std::ranges::find_if(news_, is_outdated);
+        if (outdated == news_.end()) return;
+        news_.erase(outdated);
+    }
 }
 
 void LagReader::stop(std::function<void()> ended) {
