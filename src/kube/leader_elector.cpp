@@ -42,12 +42,19 @@ public:
             publish();
             seen = std::visit([&](const auto& what) { return perform(what, stop); }, action);
         }
-        const auto last = election_.release(now());
-        publish();
-        if (last) perform(*last, {});
+        give_away();
     }
 
 private:
+    // A renewal that was cut off may have taken effect: the lease is a newer one then than was seen.
+    void give_away() {
+        const auto last = election_.release(now());
+        publish();
+        if (!last || !std::holds_alternative<election::Conflict>(perform(*last, {}))) return;
+        election_.step(perform(election::Read{}, {}), now(), random());
+        if (const auto again = election_.release(now())) perform(*again, {});
+    }
+
     // A wall clock that goes as the uptime does.
     Time now() const { return wall_start_ + (uptime() - start_); }
 

@@ -1,7 +1,9 @@
 #include "src/kube/leader_elector.h"
 
+#include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -22,6 +24,12 @@ public:
         const std::scoped_lock lock(mutex_);
         down_ = down;
     }
+    // Takes the next change of the lease, and does not answer. Returns when it has.
+    void take_one_unanswered() {
+        std::unique_lock lock(mutex_);
+        leaves_unanswered_ = true;
+        has_taken_.wait(lock, [this] { return !leaves_unanswered_; });
+    }
     std::optional<Lease> lease() {
         const std::scoped_lock lock(mutex_);
         if (!object_) return std::nullopt;
@@ -30,7 +38,7 @@ public:
 
 private:
     void serve(const Asked& asked, Turn& turn) {
-        const std::scoped_lock lock(mutex_);
+        std::unique_lock lock(mutex_);
         if (down_) return turn.refuse(503, "ServiceUnavailable");
         if (asked.method == "POST") {
             if (object_) return turn.refuse(409, "AlreadyExists");
@@ -45,11 +53,17 @@ private:
             object_->merge_patch(patch);
         }
         if (asked.method != "GET") (*object_)["metadata"]["resourceVersion"] = std::to_string(++version_);
+        if (asked.method == "PATCH" && std::exchange(leaves_unanswered_, false)) {
+            has_taken_.notify_all();
+            lock.unlock();
+            return turn.wait_for_hang_up();
+        }
         turn.answer(200, *object_);
     }
 
     std::mutex mutex_;
-    bool down_ = false;
+    std::condition_variable has_taken_;
+    bool down_ = false, leaves_unanswered_ = false;
     std::optional<json> object_;
     int version_ = 0;
     ScriptedApiServer server_{[this](const Asked& asked, Turn& turn) { serve(asked, turn); }};
@@ -133,6 +147,15 @@ TEST(LeaderElector, B9_gives_its_lease_away_when_it_ends) {
     LeaseServer server;
     Replica replica(server, "only");
     ASSERT_TRUE(replica.await_leading(true));
+    replica.end();
+    EXPECT_EQ(server.lease()->holder, "");
+}
+
+TEST(LeaderElector, B9_gives_its_lease_away_when_it_ends_while_a_renewal_is_under_way) {
+    LeaseServer server;
+    Replica replica(server, "only");
+    ASSERT_TRUE(replica.await_leading(true));
+    server.take_one_unanswered();
     replica.end();
     EXPECT_EQ(server.lease()->holder, "");
 }
