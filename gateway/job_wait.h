@@ -12,9 +12,9 @@
 
 namespace drover::gateway {
 
-// Of the job {id} of a call. Answers once: with the job as soon as `enough` holds of it; when `patience` is over with the
-// job as it is then, or nothing where there is none that the caller may see. `unavailable`: the view cannot be asked, or
-// the gateway stops before it was found.
+// Of the job {id} of a call. Answers once: with the job as soon as `enough` holds of it; when `patience` is over with
+// the job as it is then, or nothing where there is none that the caller may see. `unavailable`: the view cannot be
+// asked, or the gateway stops before it was found.
 class JobWait final : public Waiting, public std::enable_shared_from_this<JobWait> {
 public:
     using Enough = std::function<bool(const JobDetail&)>;
