@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include <boost/asio/post.hpp>
 
@@ -56,9 +57,11 @@ void KeptProgram::ended(const std::string& how) {
     const auto self = shared_from_this();  // a listener may let go of it
     process_.reset();
     if (stopping_) return finish_stop();
-    problem_ = name_ + " " + how;
-    if (const std::string& words = log_.last_words(); !words.empty()) problem_ += ": " + readable_log_line(words);
+    std::string problem = name_ + " " + how;
+    if (const std::string& words = log_.last_words(); !words.empty()) problem += ": " + readable_log_line(words);
+    const bool is_news = problem != std::exchange(problem_, problem);
     wait_and_start();
+    if (is_news && listener_.trouble) listener_.trouble(problem);
     if (listener_.crashed) listener_.crashed(starts_);
 }
 

@@ -23,7 +23,8 @@ public:
         // Each may be empty.
         std::function<void(int start)> starting;  // before each start, counted from 1
         std::function<void(Stream, const std::string&)> line;
-        std::function<void(int start)> crashed;  // this one ended without being told to
+        std::function<void(int start)> crashed;               // this one ended without being told to
+        std::function<void(const std::string& why)> trouble;  // the same, unless the last one ended so a moment ago
     };
 
     // `name` is for messages: "the worker".

@@ -42,9 +42,7 @@ Result<std::unique_ptr<LocalGateway>> LocalGateway::start(boost::asio::io_contex
                                  options.kafka.at("bootstrap.servers"), "--kafka-settings", settings.string(), "--data",
                                  data.string(), "--namespace", options.default_namespace}};
     KeptProgram::Listener listener;
-    listener.crashed = [self = gateway.get(), say = std::move(say)](int) {
-        say(self->program_->problem() + "; it is started again");
-    };
+    listener.trouble = [say = std::move(say)](const std::string& why) { say(why + "; it is started again"); };
     gateway->program_ = std::make_shared<KeptProgram>(io, "the gateway", std::move(spec),
                                                       options.data / "logs" / "gateway.log", std::move(listener));
     gateway->program_->start();

@@ -88,6 +88,7 @@ void QueueRunner::start_replica() {
                                  const std::string& line) { place_.line(name, program, line); },
             .sidecar_line = [this](const std::string& line) { remember_dead_letter(line); },
             .sidecar_crashed = [this](const std::string& client_id) { place_.member_died(queue_, client_id); },
+            .trouble = [this, name](const std::string& why) { place_.crashed(name, why); },
             .ended = [this, name] { ended(name); }}));
     replicas_.back()->start();
 }

@@ -36,6 +36,8 @@ struct RunPlace {
     std::map<std::string, std::string> queue_topics;  // of all queues, for jobs that workers submit
     // A line that a replica's program wrote.
     std::function<void(const std::string& replica, const std::string& program, const std::string& line)> line;
+    // One of a replica's programs crashed, and is started again.
+    std::function<void(const std::string& replica, const std::string& why)> crashed;
     // A sidecar ended without leaving its groups, in which it is known by this client id.
     std::function<void(const jobqueue::JobQueue& queue, const std::string& client_id)> member_died;
 };

@@ -25,6 +25,9 @@ void Replica::start() {
     worker.line = [weak](Stream, const std::string& line) {
         if (const auto self = weak.lock()) self->listener_.line("worker", line);
     };
+    worker.trouble = sidecar.trouble = [weak](const std::string& why) {
+        if (const auto self = weak.lock()) self->listener_.trouble(why);
+    };
     sidecar.starting = [weak](int start) {
         if (const auto self = weak.lock()) self->configure(start);
     };

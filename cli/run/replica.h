@@ -35,7 +35,8 @@ public:
         std::function<void(const std::string& program, const std::string& line)> line;
         std::function<void(const std::string& line)> sidecar_line;
         std::function<void(const std::string& client_id)> sidecar_crashed;
-        std::function<void()> ended;  // once, after stop() or kill()
+        std::function<void(const std::string& why)> trouble;  // one of both crashed, other than a moment ago
+        std::function<void()> ended;                          // once, after stop() or kill()
     };
 
     Replica(boost::asio::io_context& io, Setup setup, Listener listener);

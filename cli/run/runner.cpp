@@ -106,6 +106,8 @@ Runner::Runner(const RunOptions& options)
                  [this](const std::string& replica, const std::string& program, const std::string& line) {
                      if (options_.logs) screen_.say(replica + " " + program + "| " + line);
                  },
+             .crashed = [this](const std::string& replica,
+                               const std::string& why) { say(replica + ": " + why + "; it is started again"); },
              .member_died =
                  [this](const jobqueue::JobQueue& queue, const std::string& client_id) {
                      // A real Kafka's sessions are short.

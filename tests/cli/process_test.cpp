@@ -121,10 +121,12 @@ protected:
 TEST_F(KeptProgramTest, is_started_again_whenever_it_ends_until_it_is_stopped) {
     std::vector<std::string> lines;
     std::vector<int> crashes;
+    std::vector<std::string> troubles;
     std::shared_ptr<KeptProgram> program;
     bool stopped = false;
     KeptProgram::Listener listener;
     listener.crashed = [&](int start) { crashes.push_back(start); };
+    listener.trouble = [&](const std::string& why) { troubles.push_back(why); };
     listener.line = [&](Stream, const std::string& line) {
         lines.push_back(line);
         if (program->starts() == 3) program->stop(std::chrono::seconds(60), [&] { stopped = true; });
@@ -136,6 +138,7 @@ TEST_F(KeptProgramTest, is_started_again_whenever_it_ends_until_it_is_stopped) {
     EXPECT_TRUE(stopped);
     EXPECT_FALSE(program->is_running());
     EXPECT_THAT(crashes, ElementsAre(1, 2));
+    EXPECT_THAT(troubles, ElementsAre("it ended with code 1: alive")) << "the same trouble once";
     EXPECT_EQ(program->problem(), "it ended with code 1: alive");
 }
 

@@ -13,6 +13,12 @@ from local_run import journal
 from processes import wait_until
 
 
+def answered_by(stack, queue):
+    """The ids of the jobs that this queue's workers have answered; other queues of the stack may be at work."""
+    headers = [entry["headers"] for entry in journal(stack.folder)]
+    return {each["drover-job-id"] for each in headers if each["ce-source"] == f"/drover/default/{queue}"}
+
+
 def test_a_job_is_accepted_done_and_its_result_is_there_C1_C2(stack):
     answer = stack.gateway.ask("POST", "/v1/queues/jobs/jobs",
                                {"type": "greet", "payload": {"answer": '{"hello": 1}'}, "labels": {"user": "7"}},
@@ -68,16 +74,17 @@ def test_a_batch_is_taken_whole_or_not_at_all_C1(stack):
     path = "/v1/queues/jobs/jobs:batch"
     answer = stack.gateway.ask("POST", path, [{"payload": {"n": n}} for n in range(100)])
     assert answer.status == 202 and len({job["id"] for job in answer.json["jobs"]}) == 100
-    for job in answer.json["jobs"][::33]:
+    for job in answer.json["jobs"]:
         assert stack.gateway.job(job["id"])["state"] == "completed"
-    before = len(journal(stack.folder))
+    before = answered_by(stack, "jobs")
     wrong = stack.gateway.ask("POST", path, [{"payload": 1}, {"payload": 1, "prioritty": "high"}, {}])
     assert wrong.status == 400
     assert "[1]: prioritty is not a field" in wrong.json["detail"] and "[2]: payload is missing" in wrong.json["detail"]
     assert stack.gateway.ask("POST", path, [{"payload": 1}] * 1001).status == 413
     assert stack.gateway.ask("POST", path, []).json == {"jobs": []}
     last = stack.gateway.submit("jobs", {})  # what had been taken before it would have run by now
-    assert stack.gateway.job(last)["state"] == "completed" and len(journal(stack.folder)) == before + 1
+    assert stack.gateway.job(last)["state"] == "completed"
+    assert answered_by(stack, "jobs") - before == {last}
 
 
 @pytest.mark.parametrize("body, status, detail", [

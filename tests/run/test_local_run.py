@@ -51,7 +51,7 @@ def test_a_worker_that_crashes_is_started_again_and_every_job_completes(tmp_path
     with LocalRun(tmp_path) as run:
         run.submit_jobs([{"n": n, "crash_once": str(tmp_path / "crashed")} for n in range(40)])
         run.wait_for_figures(completed=40, dead=0)
-        assert "worker" in run.text and "ended with code 3: the worker's last words" in run.text
+        assert "drover: jobs-1: the worker ended with code 3: the worker's last words; it is started again" in run.text
         interrupt(run)
         assert run.wait() == 0, run.text
     assert len({json.loads(each)["n"] for each in payloads(tmp_path)}) == 40
