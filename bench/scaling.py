@@ -3,6 +3,8 @@
 
     bench/scaling.py [--build build/bench] [--only scale-up,burst,idle,many] [--queues 1000]
 
+Jobs are written by drover_kafka_tool of build/dev.
+
 scale-up  from the acknowledgement of an idle queue's first job to spec.replicas = 1 of its Deployment, 50 times
 burst     with a backlog of 5,000: how many decisions until the right scale stands
 idle      CPU of the operator with 100 idle queues, over a minute
@@ -37,6 +39,7 @@ def arguments():
 
 ARGUMENTS = arguments()
 os.environ["DROVER"] = str(ROOT / ARGUMENTS.build / "bin" / "drover")
+os.environ.setdefault("DROVER_KAFKA_TOOL", str(ROOT / "build" / "dev" / "bin" / "drover_kafka_tool"))
 
 from conftest import teach  # noqa: E402
 from kafka_client import KafkaClient, Record  # noqa: E402

@@ -176,6 +176,7 @@ private:
     std::unique_ptr<lag::ControlFollower> control_;
     std::unique_ptr<ControlProducer> producer_;
     std::unique_ptr<ArrivalWatch> arrivals_;
+    bool has_recommitted_ = false;  // in this round
     std::jthread thread_;  // last: it uses all of the above
 };
 
@@ -268,6 +269,7 @@ Result<void> KafkaCluster::Worker::connect() {
 }
 
 Result<std::size_t> KafkaCluster::Worker::round() {
+    has_recommitted_ = false;
     if (Result<void> connected = connect(); !connected) return tl::unexpected(connected.error());
     producer_->poll();  // before anything is read: what is acknowledged is read as well
     if (Result<void> prepared = prepare_each(); !prepared) return tl::unexpected(prepared.error());
@@ -471,6 +473,7 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, con
     watch_for_arrivals(entry, seen);
     say_in_control(entry);
     keep_house(entry, seen);
+    recommit(entry, seen);
     return {};
 }
 
@@ -536,12 +539,13 @@ void KafkaCluster::Worker::keep_house(Entry& entry, const lag::QueueOffsets& see
                       {{"queue", entry.first.text()}, {"error", deleted.error().message}});
         }
     }
-    if (!queue.wish.awake) recommit(entry, seen);
 }
 
+// One queue in a round: of a hundred that are new, one after the other would hold up the first job of all.
 void KafkaCluster::Worker::recommit(Entry& entry, const lag::QueueOffsets& seen) {
     Queue& queue = entry.second;
-    if (Steady::now() < queue.recommit_at) return;
+    if (queue.wish.awake || has_recommitted_ || Steady::now() < queue.recommit_at || !may_write_()) return;
+    has_recommitted_ = true;
     queue.recommit_at = Steady::now() + recommit_interval;
     for (const std::string& group : lag::groups_of(*queue.wish.queue, queue.topics)) {
         // Read once more: what is written back has to be what is there.

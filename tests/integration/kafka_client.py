@@ -9,7 +9,7 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DROVER = pathlib.Path(os.environ.get("DROVER", ROOT / "build" / "dev" / "bin" / "drover")).resolve()
-TOOL = DROVER.with_name("drover_kafka_tool")
+TOOL = pathlib.Path(os.environ.get("DROVER_KAFKA_TOOL", DROVER.with_name("drover_kafka_tool")))
 
 
 @dataclasses.dataclass
