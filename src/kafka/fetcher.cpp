@@ -54,7 +54,8 @@ struct Source {
     TopicPartition partition;
     Queue queue;
     Arrivals& arrivals;
-    bool listed = false;  // guarded by arrivals
+    bool listed = false;   // guarded by arrivals
+    bool guessed = false;  // where its log begins
 
     void arrived() { arrivals.add(id, listed); }
 };
@@ -86,6 +87,9 @@ public:
         if (sources_.contains(id)) {
             return failure(Error::Code::conflict, "fetcher: the number " + std::to_string(id) + " is in use");
         }
+        // Asks for the leader at once; what follows leaves that to a look each second. Where the log begins would be
+        // asked half a second later, so it is taken to begin at 0 until the broker says otherwise.
+        const Topic topic(rd_kafka_topic_new(client_.get(), partition.topic.c_str(), nullptr));
         Queue queue(rd_kafka_queue_get_partition(client_.get(), partition.topic.c_str(), partition.partition));
         if (!queue) {
             return failure(Error::Code::invalid, "fetcher: no queue for " + partition.topic + " partition " +
@@ -97,7 +101,8 @@ public:
         rd_kafka_queue_cb_event_enable(
             source->queue.get(), [](rd_kafka_t*, void* opaque) { static_cast<Source*>(opaque)->arrived(); },
             source.get());
-        if (auto assigned = assign(partition, offset); !assigned) {
+        source->guessed = offset == earliest;
+        if (auto assigned = assign(partition, source->guessed ? 0 : offset); !assigned) {
             close(*source);
             return assigned;
         }
@@ -112,12 +117,7 @@ public:
     Result<void> seek(Id id, std::int64_t offset) override {
         const auto found = sources_.find(id);
         if (found == sources_.end()) return failure(Error::Code::not_found, "fetcher: seek of a stopped partition");
-        Source& source = *found->second;
-        if (auto unassigned = unassign(source.partition); !unassigned) return unassigned;
-        drain(source);
-        auto assigned = assign(source.partition, offset);
-        source.arrived();
-        return assigned;
+        return seek(*found->second, offset);
     }
 
     void stop(Id id) override {
@@ -133,10 +133,24 @@ public:
     bool take(Id id, std::size_t max, std::vector<Fetched>& out) override {
         const auto found = sources_.find(id);
         if (found == sources_.end()) return false;
+        Source& source = *found->second;
         while (max > 0) {
             const std::size_t wanted = std::min(max, batch_.size());
-            const std::size_t got = read(*found->second, wanted);
-            for (std::size_t i = 0; i < got; ++i) append(Record(batch_[i]), batch_[i], out);
+            const std::size_t got = read(source, wanted);
+            bool was_wrong = false;
+            for (std::size_t i = 0; i < got; ++i) {
+                Record record(batch_[i]);
+                if (source.guessed && is_out_of_range(*batch_[i])) {
+                    was_wrong = true;
+                } else {
+                    source.guessed = source.guessed && is_failure(*batch_[i]);
+                    append(std::move(record), batch_[i], out);
+                }
+            }
+            if (was_wrong) {
+                if (auto sought = seek(source, earliest); !sought) out.emplace_back(Failed{sought.error()});
+                return false;
+            }
             for (auto& error : std::exchange(*callback_errors_, {})) out.emplace_back(Failed{std::move(error)});
             // Fewer than wanted: librdkafka saw the queue empty under its lock, so the next one is an arrival.
             if (got < wanted) return false;
@@ -165,6 +179,15 @@ public:
     }
 
 private:
+    Result<void> seek(Source& source, std::int64_t offset) {
+        if (auto unassigned = unassign(source.partition); !unassigned) return unassigned;
+        source.guessed = false;
+        drain(source);
+        auto assigned = assign(source.partition, offset);
+        source.arrived();
+        return assigned;
+    }
+
     Result<void> assign(const TopicPartition& partition, std::int64_t offset) {
         const PartitionList list = list_of({partition});
         list->elems[0].offset = offset == earliest ? RD_KAFKA_OFFSET_BEGINNING : offset;
@@ -205,14 +228,23 @@ private:
         return got < 0 ? 0 : static_cast<std::size_t>(got);
     }
 
+    static bool is_out_of_range(const rd_kafka_message_t& message) {
+        return message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+               message.err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+    }
+
+    static bool is_failure(const rd_kafka_message_t& message) {
+        return message.err != RD_KAFKA_RESP_ERR_NO_ERROR && message.err != RD_KAFKA_RESP_ERR__PARTITION_EOF;
+    }
+
     static void append(Record record, const rd_kafka_message_t* message, std::vector<Fetched>& out) {
+        if (is_out_of_range(*message)) {
+            out.emplace_back(OffsetOutOfRange{rd_kafka_message_errstr(message)});
+            return;
+        }
         switch (message->err) {
             case RD_KAFKA_RESP_ERR_NO_ERROR: out.emplace_back(std::move(record)); return;
             case RD_KAFKA_RESP_ERR__PARTITION_EOF: out.emplace_back(ReachedEnd{message->offset}); return;
-            case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-            case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-                out.emplace_back(OffsetOutOfRange{rd_kafka_message_errstr(message)});
-                return;
             default: out.emplace_back(Failed{to_error(message->err, rd_kafka_message_errstr(message))}); return;
         }
     }

@@ -127,6 +127,22 @@ TEST(Fetcher, an_offset_past_the_end_is_out_of_range_and_a_seek_mends_it) {
     EXPECT_EQ(values(reader.seen[1].records), (std::vector<std::string>{"0", "1", "2"}));
 }
 
+TEST(Fetcher, B5_the_earliest_is_the_first_that_is_there) {
+    const auto topic = make_topic(1), emptied = make_topic(1);
+    produce(topic, numbered(10));
+    produce(emptied, numbered(10));
+    must(admin().delete_records({{{topic, 0}, 6}, {{emptied, 0}, 10}}));
+    Reader reader;
+    reader.start(1, topic, 0, Fetcher::earliest);
+    reader.start(2, emptied, 0, Fetcher::earliest);
+    ASSERT_TRUE(reader.wait_for_records(1, 4));
+    EXPECT_EQ(reader.seen[1].records.front().offset(), 6);
+    ASSERT_TRUE(reader.wait_for([&] { return reader.seen[2].ends == std::vector<std::int64_t>{10}; }));
+    produce(emptied, numbered(1));
+    ASSERT_TRUE(reader.wait_for_records(2, 1));
+    EXPECT_TRUE(reader.seen[1].out_of_range.empty() && reader.seen[2].out_of_range.empty());
+}
+
 TEST(Fetcher, B5_an_offset_that_was_deleted_is_out_of_range) {
     const auto topic = make_topic(1);
     produce(topic, numbered(10));
