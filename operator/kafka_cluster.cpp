@@ -177,7 +177,7 @@ private:
     std::unique_ptr<ControlProducer> producer_;
     std::unique_ptr<ArrivalWatch> arrivals_;
     bool has_recommitted_ = false;  // in this round
-    std::jthread thread_;  // last: it uses all of the above
+    std::jthread thread_;           // last: it uses all of the above
 };
 
 void KafkaCluster::Worker::run(const std::stop_token& stop) {

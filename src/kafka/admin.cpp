@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -19,6 +20,7 @@ using std::chrono::milliseconds;
 constexpr std::int64_t spec_start = RD_KAFKA_OFFSET_SPEC_EARLIEST;
 constexpr std::int64_t spec_end = RD_KAFKA_OFFSET_SPEC_LATEST;
 
+constexpr std::size_t described_at_once = 100;  // librdkafka's work on an answer grows with their number's square
 constexpr milliseconds between_questions{10};
 constexpr milliseconds retry_interval{1500};  // librdkafka connects again within a second (client.cpp)
 
@@ -94,26 +96,11 @@ public:
 
     Result<std::map<std::string, int>> topics(const std::vector<std::string>& names) override {
         std::map<std::string, int> found;
-        if (names.empty()) return found;
-        std::vector<const char*> pointers;
-        for (const auto& name : names) pointers.push_back(name.c_str());
-        const TopicCollection collection(rd_kafka_TopicCollection_of_topic_names(pointers.data(), pointers.size()));
-        auto answer = ask(RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, "topics", [&](const auto* options, auto* queue) {
-            rd_kafka_DescribeTopics(client_.get(), collection.get(), options, queue);
-        });
-        if (!answer) return tl::unexpected(answer.error());
-        std::size_t count = 0;
-        const auto** topics =
-            rd_kafka_DescribeTopics_result_topics(rd_kafka_event_DescribeTopics_result(answer->get()), &count);
-        for (const auto* topic : std::span(topics, count)) {
-            const auto* error = rd_kafka_TopicDescription_error(topic);
-            const auto code = error == nullptr ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
-            if (is_missing(code)) continue;
-            const char* name = rd_kafka_TopicDescription_name(topic);
-            if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return tl::unexpected(to_error(error, name));
-            std::size_t partitions = 0;
-            rd_kafka_TopicDescription_partitions(topic, &partitions);
-            found.emplace(name, static_cast<int>(partitions));
+        for (std::size_t begin = 0; begin < names.size(); begin += described_at_once) {
+            const std::size_t count = std::min(described_at_once, names.size() - begin);
+            auto some = describe_topics(std::span(names).subspan(begin, count));
+            if (!some) return some;
+            found.merge(*some);
         }
         return found;
     }
@@ -307,6 +294,31 @@ public:
     }
 
 private:
+    Result<std::map<std::string, int>> describe_topics(std::span<const std::string> names) {
+        std::map<std::string, int> found;
+        std::vector<const char*> pointers;
+        for (const auto& name : names) pointers.push_back(name.c_str());
+        const TopicCollection collection(rd_kafka_TopicCollection_of_topic_names(pointers.data(), pointers.size()));
+        auto answer = ask(RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, "topics", [&](const auto* options, auto* queue) {
+            rd_kafka_DescribeTopics(client_.get(), collection.get(), options, queue);
+        });
+        if (!answer) return tl::unexpected(answer.error());
+        std::size_t count = 0;
+        const auto** topics =
+            rd_kafka_DescribeTopics_result_topics(rd_kafka_event_DescribeTopics_result(answer->get()), &count);
+        for (const auto* topic : std::span(topics, count)) {
+            const auto* error = rd_kafka_TopicDescription_error(topic);
+            const auto code = error == nullptr ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
+            if (is_missing(code)) continue;
+            const char* name = rd_kafka_TopicDescription_name(topic);
+            if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return tl::unexpected(to_error(error, name));
+            std::size_t partitions = 0;
+            rd_kafka_TopicDescription_partitions(topic, &partitions);
+            found.emplace(name, static_cast<int>(partitions));
+        }
+        return found;
+    }
+
     static Result<Positions> positions_in(rd_kafka_event_t& event) {
         Positions positions;
         std::size_t count = 0;

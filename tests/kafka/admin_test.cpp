@@ -17,6 +17,23 @@ TEST(Admin, B1_creates_missing_topics_grows_small_ones_and_leaves_the_rest) {
     EXPECT_EQ(must(admin().topics({topic, other, absent})), (std::map<std::string, int>{{topic, 5}, {other, 1}}));
 }
 
+TEST(Admin, B13_more_topics_than_are_asked_for_at_once_are_all_counted) {
+    std::vector<TopicSpec> specs;
+    std::vector<std::string> names;
+    std::map<std::string, int> counts;
+    for (int i = 0; i < 205; ++i) {
+        names.push_back(unique("test"));
+        specs.push_back({names.back(), 1 + i % 2, 1, {}});
+        counts.emplace(names.back(), 1 + i % 2);
+    }
+    must(admin().ensure_topics(specs));
+    names.push_back(unique("absent"));
+    EXPECT_EQ(must(admin().topics(names)), counts);
+    EXPECT_TRUE(must(admin().topics({})).empty());
+    names.pop_back();
+    must(admin().delete_topics(names));
+}
+
 TEST(Admin, a_topic_that_was_deleted_is_gone_and_deleting_it_again_is_well) {
     const auto topic = make_topic(1);
     must(admin().delete_topics({topic}));
