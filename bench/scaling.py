@@ -178,7 +178,7 @@ def many(plane, client, folder):
             queues = make_queues(plane, client, count, **shape)
             wait_until_ready(plane, operator, count, 1800)
             took, cpu = time.monotonic() - begin, cpu_seconds(operator.pid)
-            # Awake, all of them: each look is a whole one, and each figure leads to a decision.
+            # Awake, all of them: each look is a whole one. Decisions are few, as the figures stay as they are.
             client.produce(queues[0].topic, [Record(b"x", b"0", topic=queue.topic) for queue in queues])
             operator.wait_until(lambda: sum(each["spec"]["replicas"] for each in plane.get("deployments")["items"]) == count,
                                 "a replica for each queue", 600)

@@ -90,6 +90,26 @@ def test_B5_where_everything_is_committed_nothing_is_to_be_done(plane, kafka, op
     queue.delete(plane)
 
 
+def test_B5_what_idle_groups_committed_is_committed_again(plane, kafka, operator):
+    """Of several queues that come at once, each group's, before Kafka forgets it."""
+    queues = [JobQueue(kafka) for _ in range(3)]
+    for queue in queues:
+        kafka.create(queue.topic, partitions=3)
+        kafka.produce(queue.topic, jobs(20))
+        commit(kafka, queue, ends(kafka, queue))
+
+    def commits(queue):
+        return sum(group(queue).encode() in record.key for record in kafka.read("__consumer_offsets"))
+
+    before = {queue.name: commits(queue) for queue in queues}
+    positions = {queue.name: kafka.positions(group(queue)) for queue in queues}
+    plane.apply(*(queue.manifest for queue in queues))
+    for queue in queues:
+        operator.wait_until(lambda: commits(queue) >= before[queue.name] + 3, "a commit of each partition", 120)
+        assert kafka.positions(group(queue)) == positions[queue.name]
+        queue.delete(plane)
+
+
 def test_B5_what_retention_deleted_is_not_to_be_done_any_more(plane, kafka, operator):
     """The committed offset is older than anything that exists."""
     queue = JobQueue(kafka, scaling={"targetLag": 1, "idleAfter": "2s", "maxReplicas": 10})
