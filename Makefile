@@ -78,20 +78,20 @@ deps-tests: deps
 	@deps/kubernetes.sh helm etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kwok >/dev/null
 
 .PHONY: test
-test: deps-tests $(DEV)/build.ninja # all tests, on the embedded broker and on Apache Kafka; reports in build/reports
+test: cluster-deps $(DEV)/build.ninja # all tests, on the embedded broker, Apache Kafka and a Kubernetes node (needs root); reports in build/reports
 	@cmake --build $(DEV)
 	@ln -sf "$$(deps/broker.sh)" $(DEV)/bin/drover-broker
 	@$(PYTHON) tests/run_all.py --build $(DEV) --reports build/reports
 
 .PHONY: cluster-deps
-cluster-deps: deps-tests # what tests on a Kubernetes need; the first time it builds one, some ten minutes
+cluster-deps: deps-tests # what tests on a Kubernetes node need; the first time it builds one, some ten minutes
 	@deps/debian.sh --cluster
 	@deps/kubernetes.sh >/dev/null
 
 .PHONY: cluster-test
-cluster-test: cluster-deps $(DEV)/build.ninja # on a Kubernetes with a node, which needs root; what needs none is in `make test`
+cluster-test: cluster-deps $(DEV)/build.ninja # of these what runs on a Kubernetes node
 	@cmake --build $(DEV) --target drover drover_kafka_tool
-	@DROVER=$(CURDIR)/$(DEV)/bin/drover $(PYTHON) -m pytest -q -p no:cacheprovider tests/cluster/test_on_a_node.py tests/platform/test_kubernetes.py
+	@$(PYTHON) tests/run_all.py --build $(DEV) --reports build/reports --only python-on-a-node
 
 .PHONY: screenshots
 screenshots: deps-tests $(DEV)/build.ninja # pictures of each page of the dashboard, in build/screenshots

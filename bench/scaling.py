@@ -8,8 +8,9 @@ Jobs are written by drover_kafka_tool of build/dev.
 scale-up  from the acknowledgement of an idle queue's first job to spec.replicas = 1 of its Deployment, 50 times
 burst     with a backlog of 5,000: how many decisions until the right scale stands
 idle      CPU of the operator with 100 idle queues, over a minute
-many      JobQueues of one partition and two retry steps, created at once: time until all are ready, CPU, memory, and the
-          CPU of one pass over all of them awake, looks and reconciles; at a tenth, and at --queues
+many      JobQueues of one partition and two retry steps, created at once: time until all are ready, CPU, memory, the CPU
+          of a decision for each of them and what it brings, and of one pass over all of them awake; at a tenth, and at
+          --queues
 """
 
 import argparse
@@ -178,10 +179,12 @@ def many(plane, client, folder):
             queues = make_queues(plane, client, count, **shape)
             wait_until_ready(plane, operator, count, 1800)
             took, cpu = time.monotonic() - begin, cpu_seconds(operator.pid)
-            # Awake, all of them: each look is a whole one. Decisions are few, as the figures stay as they are.
+            before = cpu_seconds(operator.pid)
             client.produce(queues[0].topic, [Record(b"x", b"0", topic=queue.topic) for queue in queues])
             operator.wait_until(lambda: sum(each["spec"]["replicas"] for each in plane.get("deployments")["items"]) == count,
                                 "a replica for each queue", 600)
+            deciding = cpu_seconds(operator.pid) - before
+            # Awake, all of them: each look is a whole one. Decisions are few, as the figures stay as they are.
             before, begin, rounds = cpu_seconds(operator.pid), time.monotonic(), []
             reconciles = operator.metrics()[RECONCILES]
             while time.monotonic() < begin + 30:
@@ -192,6 +195,7 @@ def many(plane, client, folder):
             share = used / (time.monotonic() - begin)
             reconciles = operator.metrics()[RECONCILES] - reconciles
             costs.append({"queues": count, "all_ready_s": round(took, 1), "cpu_until_ready_s": round(cpu, 1),
+                          "cpu_until_scaled_s": round(deciding, 2),
                           "pass_s": round(statistics.median(rounds), 2), "awake_cores": round(share, 2),
                           "reconciles": int(reconciles), "work_of_a_pass_s": round(share * (statistics.median(rounds) + BETWEEN_LOOKS), 2),
                           "rss_mib": round(resident_mib(operator.pid))})
@@ -201,6 +205,7 @@ def many(plane, client, folder):
     small, large = costs
     factor = large["queues"] / small["queues"]
     print(f"many: {factor:.0f} times the queues, {large['cpu_until_ready_s'] / small['cpu_until_ready_s']:.1f} times the CPU; "
+          f"{large['cpu_until_scaled_s'] / small['cpu_until_scaled_s']:.1f} times that until each is scaled from 0 to 1; "
           f"{large['work_of_a_pass_s'] / small['work_of_a_pass_s']:.1f} times the work of a pass, which is {large['work_of_a_pass_s']} s (limit 2), {large['rss_mib']} MiB (limit 200)")
 
 

@@ -22,7 +22,7 @@ if(DEFINED ENV{XDG_CACHE_HOME})
 else()
   set(drover_cache $ENV{HOME}/.cache/drover)
 endif()
-set(librdkafka_folder librdkafka-2.12.1-6)  # version and revision as in deps/librdkafka.sh
+set(librdkafka_folder librdkafka-2.12.1-7)  # version and revision as in deps/librdkafka.sh
 if(DROVER_SANITIZE MATCHES "thread")
   string(APPEND librdkafka_folder -tsan)
 endif()

@@ -6,7 +6,7 @@
 set -euo pipefail
 
 version=2.12.1
-revision=6 # of our patches: one more with each change of them
+revision=7 # of our patches: one more with each change of them
 crate="rdkafka-sys-4.10.0+$version" # the version and hash are pinned in librdkafka/Cargo.lock
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/drover

@@ -134,7 +134,8 @@ private:
         Arrivals arrivals;
         QueueView view;
         bool is_told = false;
-        bool is_refused = false;  // it spoils a look at several: it is looked at alone
+        bool is_refused = false;     // it spoils a look at several: it is looked at alone
+        bool is_leaderless = false;  // in part: it is not looked at until all of it has leaders
     };
     using Queues = std::map<kube::ObjectKey, Queue>;
     using Entry = Queues::value_type;
@@ -144,6 +145,8 @@ private:
     void run(const std::stop_token& stop);
     void take_wishes();
     Result<std::size_t> round();  // how many queues were looked at
+    Result<std::vector<Entry*>> with_leaders(const std::vector<Entry*>& queues);
+    Result<void> check_outage(const std::vector<Entry*>& queues, const Error& error);
     Result<void> connect();
     Result<void> prepare(const std::vector<Entry*>& queues);
     Result<void> prepare_each();
@@ -157,7 +160,8 @@ private:
     void keep_house(Entry& entry, const lag::QueueOffsets& seen);
     void recommit(Entry& entry, const lag::QueueOffsets& seen);
     void tell(Entry& entry, QueueView view);
-    void tell_trouble(Entry& entry, const Error& error);
+    void tell_missing(Entry& entry, const std::string& topic);
+    void tell_trouble(Entry& entry, Finding reachable);
 
     const kafka::Settings settings_;
     const std::function<bool()> may_write_;
@@ -187,7 +191,7 @@ void KafkaCluster::Worker::run(const std::stop_token& stop) {
         take_wishes();
         const Result<std::size_t> looked = queues_.empty() ? Result<std::size_t>(0) : round();
         if (!looked) {
-            for (Entry& entry : queues_) tell_trouble(entry, looked.error());
+            for (Entry& entry : queues_) tell_trouble(entry, unreachable(looked.error()));
         }
         if (!looked || *looked > 0) {
             const auto work = std::chrono::duration_cast<Duration>(Steady::now() - began);
@@ -274,22 +278,75 @@ Result<std::size_t> KafkaCluster::Worker::round() {
     producer_->poll();  // before anything is read: what is acknowledged is read as well
     if (Result<void> prepared = prepare_each(); !prepared) return tl::unexpected(prepared.error());
     const std::vector<Entry*> queues = due_for_a_look();
-    std::vector<Entry*> together, alone;
-    for (Entry* entry : queues) (entry->second.is_refused ? alone : together).push_back(entry);
+    std::vector<Entry*> together, alone, leaderless;
+    for (Entry* entry : queues) {
+        const Queue& queue = entry->second;
+        (queue.is_leaderless ? leaderless : queue.is_refused ? alone : together).push_back(entry);
+    }
+    const auto healed = with_leaders(leaderless);
+    if (!healed) return tl::unexpected(healed.error());
+    together.insert(together.end(), healed->begin(), healed->end());
     if (const Result<void> looked = look(together); !looked) {
-        if (is_outage(looked.error())) return tl::unexpected(looked.error());
+        if (is_outage(looked.error())) {
+            Result<void> there = check_outage(together, looked.error());
+            if (!there) return tl::unexpected(there.error());
+            return queues.size();  // those that have leaders are due still
+        }
         alone.insert(alone.end(), together.begin(), together.end());
     }
     // One queue's refusal is no trouble of the others, and does not cost them a look each time.
     for (Entry* entry : alone) {
         const Result<void> looked = look({entry});
-        if (!looked && is_outage(looked.error())) return tl::unexpected(looked.error());
+        if (!looked && is_outage(looked.error())) {
+            if (Result<void> there = check_outage({entry}, looked.error()); !there)
+                return tl::unexpected(there.error());
+            continue;
+        }
         entry->second.is_refused = !looked;
         if (looked) continue;
-        tell_trouble(*entry, looked.error());
+        tell_trouble(*entry, unreachable(looked.error()));
         entry->second.look_at = Steady::now() + refused_interval;
     }
     return queues.size();
+}
+
+// A partition without a leader, as on a broker that died and has the only replica, is the trouble of its own queue.
+// Fails where these queues have none: then it is an outage.
+Result<void> KafkaCluster::Worker::check_outage(const std::vector<Entry*>& queues, const Error& error) {
+    const auto led = with_leaders(queues);
+    if (!led) return tl::unexpected(led.error());
+    if (led->size() == queues.size()) return tl::unexpected(error);
+    return {};
+}
+
+// Those of which each partition has one. The others are put off, as every question about them would be waited for in
+// vain.
+Result<std::vector<KafkaCluster::Worker::Entry*>> KafkaCluster::Worker::with_leaders(
+    const std::vector<Entry*>& queues) {
+    std::vector<std::string> names;
+    for (const Entry* entry : queues) {
+        for (const kafka::TopicPartition& partition : entry->second.partitions) {
+            if (partition.partition == 0) names.push_back(partition.topic);
+        }
+    }
+    std::vector<Entry*> led;
+    if (names.empty()) return led;
+    const auto lacking = admin_->without_leader(names);
+    if (!lacking) return tl::unexpected(lacking.error());
+    for (Entry* entry : queues) {
+        Queue& queue = entry->second;
+        const auto found = std::ranges::find_first_of(queue.partitions, *lacking);
+        queue.is_leaderless = found != queue.partitions.end();
+        if (!queue.is_leaderless) {
+            led.push_back(entry);
+            continue;
+        }
+        tell_trouble(*entry, {Finding::Is::no, "LeaderNotAvailable",
+                              "Topic " + found->topic + ": partition " + std::to_string(found->partition) +
+                                  " has no leader; other queues of this Kafka go on"});
+        queue.look_at = Steady::now() + refused_interval;
+    }
+    return led;
 }
 
 Result<void> KafkaCluster::Worker::prepare_each() {
@@ -325,6 +382,7 @@ Result<void> KafkaCluster::Worker::prepare(const std::vector<Entry*>& queues) {
         specs.push_back({std::move(plan.topic), plan.partitions, plan.replication_factor, std::move(plan.config)});
     }
     if (Result<void> made = admin_->ensure_topics(specs); !made) return made;
+    const std::set<std::string> planned(names.begin(), names.end());
     for (const Entry* entry : queues) {
         for (const jobqueue::RetryTopic& retired : entry->second.wish.retired) names.push_back(retired.topic);
     }
@@ -334,9 +392,14 @@ Result<void> KafkaCluster::Worker::prepare(const std::vector<Entry*>& queues) {
         Queue& queue = entry->second;
         queue.partitions.clear();
         queue.watched.clear();
+        std::string missing;
         const auto add = [&](const std::string& topic, bool watched) {
             const auto count = counts->find(topic);
-            for (int i = 0; count != counts->end() && i < count->second; ++i) {
+            if (count == counts->end()) {
+                if (planned.contains(topic)) missing = topic;  // a retired one may be gone
+                return;
+            }
+            for (int i = 0; i < count->second; ++i) {
                 queue.partitions.push_back({topic, i});
                 if (watched) queue.watched.push_back({topic, i});
             }
@@ -345,6 +408,11 @@ Result<void> KafkaCluster::Worker::prepare(const std::vector<Entry*>& queues) {
         for (const jobqueue::RetryTopic& retry : queue.topics.retries) add(retry.topic, false);
         add(queue.topics.dead_letters, false);
         add(queue.topics.control, true);
+        if (!missing.empty()) {  // a broker that is behind does not know it yet: its backlog would count as none
+            queue.prepare_at = Steady::now() + prepare_again;
+            tell_missing(*entry, missing);
+            continue;
+        }
         control_->follow(queue.topics.control);
         arrivals_->forget(entry->first);  // there may be lanes or partitions that it does not watch
         queue.is_prepared = true;
@@ -432,10 +500,7 @@ Result<void> KafkaCluster::Worker::look_at(Entry& entry, const Offsets& all, con
         if (offsets == all.end()) {
             queue.is_prepared = false;
             queue.prepare_at = Steady::now();
-            QueueView view{.reachable = reachable()};
-            view.topics_ready = {Finding::Is::no, "TopicMissing",
-                                 "Topic " + partition.topic + " is not there any more; it is created again"};
-            tell(entry, std::move(view));
+            tell_missing(entry, partition.topic);
             return {};
         }
         seen.offsets.insert(*offsets);
@@ -573,8 +638,14 @@ void KafkaCluster::Worker::tell(Entry& entry, QueueView view) {
     calls_.post([key = entry.first, told = queue.view](Listener& listener) { listener.looked(key, told); });
 }
 
-void KafkaCluster::Worker::tell_trouble(Entry& entry, const Error& error) {
-    QueueView view{.reachable = unreachable(error), .topics_ready = entry.second.view.topics_ready};
+void KafkaCluster::Worker::tell_missing(Entry& entry, const std::string& topic) {
+    tell(entry, {.reachable = reachable(),
+                 .topics_ready = {Finding::Is::no, "TopicMissing",
+                                  "Topic " + topic + " is not there any more; it is created again"}});
+}
+
+void KafkaCluster::Worker::tell_trouble(Entry& entry, Finding reachable) {
+    QueueView view{.reachable = std::move(reachable), .topics_ready = entry.second.view.topics_ready};
     if (view.topics_ready.is == Finding::Is::yes) {
         view.topics_ready = {Finding::Is::unknown, "KafkaUnreachable", "The topics cannot be looked at"};
     }

@@ -123,6 +123,7 @@ private:
     Result<void> let_go();
     Result<void> release_others();
     Result<void> release(const std::string& deployment);
+    Result<void> scale_to_zero(const json& deployment);
     Result<bool> delete_topics();
     Result<void> set_finalizer(bool wanted);
     Result<void> may_write() const;
@@ -537,7 +538,7 @@ Result<void> Reconcile::let_go() {
     return set_finalizer(false);
 }
 
-// What an earlier spec.targetRef named.
+// What an earlier spec.targetRef named, and the queue's own Deployment once it has the one that it names now.
 Result<void> Reconcile::release_others() {
     for (const kube::Object& other : input_.others) {
         const json annotations = other->value("/spec/template/metadata/annotations"_json_pointer, json::object());
@@ -545,8 +546,9 @@ Result<void> Reconcile::release_others() {
         const json owners = other->value("/metadata/ownerReferences"_json_pointer, json::array());
         const bool is_ours = std::ranges::any_of(
             owners, [&](const json& owner) { return owner.value("uid", "") == metadata_.at("uid"); });
-        if (!has_sidecar || is_ours) continue;
-        if (Result<void> released = release(kube::key_of(*other).name); !released) return released;
+        if (!has_sidecar || (is_ours && !input_.deployment)) continue;
+        const Result<void> done = is_ours ? scale_to_zero(*other) : release(kube::key_of(*other).name);
+        if (!done) return done;
     }
     return {};
 }
@@ -570,17 +572,21 @@ Result<void> Reconcile::release(const std::string& deployment) {
     return {};
 }
 
+// One of its own.
+Result<void> Reconcile::scale_to_zero(const json& deployment) {
+    if (deployment.value("/spec/replicas"_json_pointer, 0) == 0) return {};
+    if (Result<void> leads = may_write(); !leads) return leads;
+    const auto scaled = api_.merge_patch(deployments, kube::key_of(deployment), "", json{{"spec", {{"replicas", 0}}}},
+                                         {.field_manager = field_manager});
+    if (scaled || scaled.error().reason == kube::ApiError::Reason::not_found) return {};
+    return failed(scaled.error());
+}
+
 // False: not yet, since pods that run would make them anew by writing there.
 Result<bool> Reconcile::delete_topics() {
     const jobqueue::JobQueue& queue = *memory_.queue;
-    if (queue.target_ref_name.empty() && input_.deployment &&
-        input_.deployment->value("/spec/replicas"_json_pointer, 0) > 0) {
-        if (Result<void> leads = may_write(); !leads) return tl::unexpected(leads.error());
-        const auto scaled = api_.merge_patch(deployments, kube::key_of(*input_.deployment), "",
-                                             json{{"spec", {{"replicas", 0}}}}, {.field_manager = field_manager});
-        if (!scaled && scaled.error().reason != kube::ApiError::Reason::not_found) {
-            return failed(scaled.error());
-        }
+    if (queue.target_ref_name.empty() && input_.deployment) {
+        if (Result<void> scaled = scale_to_zero(*input_.deployment); !scaled) return tl::unexpected(scaled.error());
     }
     // Who reads its figures, and would make a missing topic anew, is told of the end by what this reconcile returns.
     if (!std::exchange(memory_.is_leaving, true)) return false;

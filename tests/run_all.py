@@ -4,9 +4,10 @@
     run_all.py --build build/dev --reports build/reports [--only SUITE...] [--tests REGEX]
 
 Suites: ctest (all that CMake knows: unit and property tests, layering, the brokers' conformance), python-<folder> (each
-tests/<folder>/test_*.py, with the built program's path in DROVER; a folder of many is several suites) and broker (the Go tests). Every suite leaves JUnit
-reports in --reports, which is emptied first. The last line is "N passed, N failed". A test that was skipped, a program
-that ended without its report, and a suite without a test count as failed. The exit code is 0 only when nothing failed.
+tests/<folder>/test_*.py, with the built program's path in DROVER; a folder of many is several suites), python-on-a-node
+(what needs a Kubernetes node, and so root) and broker (the Go tests). Every suite leaves JUnit reports in --reports, which
+is emptied first. The last line is "N passed, N failed". A test that was skipped, a program that ended without its report,
+and a suite without a test count as failed. The exit code is 0 only when nothing failed.
 """
 
 import argparse
@@ -27,7 +28,7 @@ SLOWEST_TEST = 1800  # seconds; a limit for what hangs, not a measure
 SIDE_BY_SIDE = 3  # suites: brokers that start and retries that wait leave the machine idle
 MOST_FILES = {TESTS / "cluster": 2, TESTS / "gateway" / "scheduler": 1}  # of one suite
 USUALLY = 7
-ON_A_NODE = {TESTS / "platform" / "test_kubernetes.py", TESTS / "cluster" / "test_on_a_node.py"}  # make cluster-test runs these
+ON_A_NODE = (TESTS / "cluster" / "test_on_a_node.py", TESTS / "platform" / "test_kubernetes.py")
 
 
 class Case:
@@ -150,7 +151,7 @@ def run_broker(options, log):
 def python_suites(folder):
     """Name -> its files."""
     name = "python" if folder == TESTS else "python-" + "-".join(folder.relative_to(TESTS).parts)
-    files = sorted(set(folder.glob("test_*.py")) - ON_A_NODE)
+    files = sorted(set(folder.glob("test_*.py")) - set(ON_A_NODE))
     parts = -(-len(files) // MOST_FILES.get(folder, USUALLY))
     if parts == 1:
         return {name: files}
@@ -159,11 +160,12 @@ def python_suites(folder):
 
 def find_suites():
     """Name -> function(options, log). The longest come first."""
-    folders = {path.parent for path in set(TESTS.glob("**/test_*.py")) - ON_A_NODE}
+    folders = {path.parent for path in set(TESTS.glob("**/test_*.py")) - set(ON_A_NODE)}
     python = {name: partial(run_python, name, files)
               for folder in sorted(folders) for name, files in python_suites(folder).items()}
+    python["python-on-a-node"] = partial(run_python, "python-on-a-node", ON_A_NODE)
     suites = python | {"ctest": run_ctest, "broker": run_broker}
-    longest = ("python-cluster", "python-integration", "python-gateway-scheduler", "python-examples", "ctest")
+    longest = ("python-on-a-node", "python-cluster", "python-integration", "python-gateway-scheduler", "python-examples", "ctest")
 
     def turn(name):
         return next((i for i, start in enumerate(longest) if name.startswith(start)), len(longest)), name

@@ -96,12 +96,23 @@ public:
 
     Result<std::map<std::string, int>> topics(const std::vector<std::string>& names) override {
         std::map<std::string, int> found;
-        for (std::size_t begin = 0; begin < names.size(); begin += described_at_once) {
-            const std::size_t count = std::min(described_at_once, names.size() - begin);
-            auto some = describe_topics(std::span(names).subspan(begin, count));
-            if (!some) return some;
-            found.merge(*some);
-        }
+        auto described = for_each_topic(names, [&](const char* name, Partitions partitions) {
+            found.emplace(name, static_cast<int>(partitions.size()));
+        });
+        if (!described) return tl::unexpected(described.error());
+        return found;
+    }
+
+    Result<std::vector<TopicPartition>> without_leader(const std::vector<std::string>& names) override {
+        std::vector<TopicPartition> found;
+        auto described = for_each_topic(names, [&](const char* name, Partitions partitions) {
+            for (const auto* partition : partitions) {
+                const auto* leader = rd_kafka_TopicPartitionInfo_leader(partition);
+                if (leader != nullptr && rd_kafka_Node_id(leader) >= 0) continue;
+                found.push_back({name, rd_kafka_TopicPartitionInfo_partition(partition)});
+            }
+        });
+        if (!described) return tl::unexpected(described.error());
         return found;
     }
 
@@ -294,8 +305,20 @@ public:
     }
 
 private:
-    Result<std::map<std::string, int>> describe_topics(std::span<const std::string> names) {
-        std::map<std::string, int> found;
+    using Partitions = std::span<const rd_kafka_TopicPartitionInfo_t* const>;
+
+    // Calls `with` for each that exists.
+    template <class With>
+    Result<void> for_each_topic(const std::vector<std::string>& names, With with) {
+        for (std::size_t begin = 0; begin < names.size(); begin += described_at_once) {
+            const std::size_t count = std::min(described_at_once, names.size() - begin);
+            if (auto some = describe_topics(std::span(names).subspan(begin, count), with); !some) return some;
+        }
+        return {};
+    }
+
+    template <class With>
+    Result<void> describe_topics(std::span<const std::string> names, With& with) {
         std::vector<const char*> pointers;
         for (const auto& name : names) pointers.push_back(name.c_str());
         const TopicCollection collection(rd_kafka_TopicCollection_of_topic_names(pointers.data(), pointers.size()));
@@ -313,10 +336,10 @@ private:
             const char* name = rd_kafka_TopicDescription_name(topic);
             if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return tl::unexpected(to_error(error, name));
             std::size_t partitions = 0;
-            rd_kafka_TopicDescription_partitions(topic, &partitions);
-            found.emplace(name, static_cast<int>(partitions));
+            const auto** infos = rd_kafka_TopicDescription_partitions(topic, &partitions);
+            with(name, Partitions(infos, partitions));
         }
-        return found;
+        return {};
     }
 
     static Result<Positions> positions_in(rd_kafka_event_t& event) {
@@ -445,6 +468,12 @@ private:
         if (!known) return tl::unexpected(known.error());
         auto more = ask_offsets(*known, spec);
         if (!more) return more;
+        if (more->empty() && !known->empty()) {
+            return failure(Error::Code::unavailable,
+                           known->front().topic + " partition " + std::to_string(known->front().partition) +
+                               ": offsets: it has no leader",
+                           true);
+        }
         offsets->merge(*more);
         return offsets;
     }
@@ -474,7 +503,7 @@ private:
         auto answer = ask(RD_KAFKA_ADMIN_OP_LISTOFFSETS, "offsets", [&](const auto* options, auto* queue) {
             rd_kafka_ListOffsets(client_.get(), list.get(), options, queue);
         });
-        // That none of the partitions has a leader is an error of the whole; in our terms all are missing.
+        // That none of the partitions has a leader is an error of the whole. They may be missing; list_offsets() looks.
         if (!answer && answer.error().code == Error::Code::not_found) return offsets;
         if (!answer) return tl::unexpected(answer.error());
         std::size_t count = 0;

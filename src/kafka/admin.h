@@ -37,6 +37,9 @@ public:
     virtual Result<int> broker_count() = 0;
     // Partitions of each topic; a missing topic is not in the map. Topics that we may not see are an `unauthorized`.
     virtual Result<std::map<std::string, int>> topics(const std::vector<std::string>& names) = 0;
+    // Partitions of these topics that nobody can read or write now. As the brokers see it: where the others
+    // lead is known anew by this too, so that what went to a broker that is gone goes to its successor.
+    virtual Result<std::vector<TopicPartition>> without_leader(const std::vector<std::string>& names) = 0;
     // Creates those that are missing and adds partitions where there are fewer; leaves everything else as it is.
     // Returns when the brokers show them.
     virtual Result<void> ensure_topics(const std::vector<TopicSpec>& specs) = 0;

@@ -307,6 +307,19 @@ def test_B1_a_deployment_that_is_named_no_more_is_let_go(plane, kafka, folder):
         second.stop()
 
 
+def test_B1_the_workers_of_its_template_end_where_a_queue_names_a_deployment(plane, kafka, operator, queue):
+    """And not go on at the scale that they had, seen by nobody."""
+    own = queue.deployment
+    kafka.produce(queue.topic, jobs(20))
+    operator.wait_for_replicas(queue, lambda count: count > 0, "replicas")
+    plane.apply(deployment("taking-over"))
+    queue.patch(plane, spec={"targetRef": {"kind": "Deployment", "name": "taking-over"}, "worker": None})
+    operator.wait_until(lambda: queue_of(plane, "taking-over") == queue.name, "the sidecar in the one it names")
+    operator.wait_until(lambda: plane.get("deployment", own)["spec"]["replicas"] == 0, "no replica of its own")
+    queue.deployment = "taking-over"
+    operator.wait_for_replicas(queue, lambda count: count > 0, "replicas of the one it names")
+
+
 def test_B8_of_two_queues_for_one_deployment_the_later_one_leaves_it_alone(plane, kafka, operator):
     plane.apply(deployment("shared"))
     target = {"kind": "Deployment", "name": "shared"}
