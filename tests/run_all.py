@@ -117,7 +117,7 @@ def run_ctest(options, log):
 
 def run_python(name, files, options, log):
     report = options.reports / f"{name}.xml"
-    code = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--verbose", f"--junitxml={report}",
+    code = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--verbose", "-rP", f"--junitxml={report}",
                 f"--override-ini=junit_suite_name={name}", *files], log, cwd=ROOT,
                env=os.environ | {"DROVER": str(Path(options.build).resolve() / "bin" / "drover")})
     cases = read_report(report) if report.exists() else []
