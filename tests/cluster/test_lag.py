@@ -1,6 +1,7 @@
 """Lag that is right, whatever is committed and whatever the topic went through: what KEDA's own tests of its Kafka scaler
 expect, with three partitions and a replica for each job."""
 
+import contextlib
 import time
 
 import pytest
@@ -66,6 +67,21 @@ def test_B2_messages_bring_replicas_up_to_the_partitions_and_no_further(plane, k
     kafka.produce(queue.topic, jobs(5))
     operator.wait_for_replicas(queue, lambda count: count == 3, "three replicas")
     stays(plane, queue, 3, 5)
+
+
+def test_B2_the_replicas_get_the_same_number_of_partitions(plane, kafka, operator, queue, folder):
+    """Of the topic and of its two retry topics: with three of each and three pods, each has one of each."""
+    kafka.produce(queue.topic, jobs(3))
+    operator.wait_for_replicas(queue, lambda count: count == 3, "three replicas")
+    config = queue.sidecar_config(plane)
+    with contextlib.ExitStack() as running:
+        config["delivery"]["port"] = running.enter_context(Worker(lambda job: SILENCE)).port
+        pods = [running.enter_context(Sidecar(
+            config | {"pod": f"pod-{n}", "appPort": 0, "probePort": 0, "probeAddress": "127.0.0.1"}, folder)) for n in range(3)]
+        for pod in pods:
+            pod.wait_for(lambda stats: stats["partitions"] == 3, "a third of nine partitions")
+        for pod in pods:
+            pod.kill()
 
 
 def test_B5_without_a_commit_all_that_exists_is_to_be_done(plane, kafka, operator):
