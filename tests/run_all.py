@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
 SLOWEST_TEST = 1800  # seconds; a limit for what hangs, not a measure
 SIDE_BY_SIDE = 3  # suites: brokers that start and retries that wait leave the machine idle
-MOST_FILES = {TESTS / "cluster": 2, TESTS / "gateway" / "scheduler": 1}  # of one suite
+MOST_FILES = {TESTS / "cluster": 1, TESTS / "gateway" / "scheduler": 1}  # of one suite
 USUALLY = 7
 ON_A_NODE = (TESTS / "cluster" / "test_on_a_node.py", TESTS / "platform" / "test_kubernetes.py")
 
@@ -165,7 +165,7 @@ def find_suites():
               for folder in sorted(folders) for name, files in python_suites(folder).items()}
     python["python-on-a-node"] = partial(run_python, "python-on-a-node", ON_A_NODE)
     suites = python | {"ctest": run_ctest, "broker": run_broker}
-    longest = ("python-on-a-node", "python-cluster", "python-integration", "python-gateway-scheduler", "python-examples", "ctest")
+    longest = ("python-cluster", "python-integration", "python-gateway-scheduler", "python-on-a-node", "python-examples", "ctest")
 
     def turn(name):
         return next((i for i, start in enumerate(longest) if name.startswith(start)), len(longest)), name
