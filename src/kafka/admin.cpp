@@ -20,7 +20,9 @@ using std::chrono::milliseconds;
 constexpr std::int64_t spec_start = RD_KAFKA_OFFSET_SPEC_EARLIEST;
 constexpr std::int64_t spec_end = RD_KAFKA_OFFSET_SPEC_LATEST;
 
-constexpr std::size_t described_at_once = 100;  // librdkafka's work on an answer grows with their number's square
+// librdkafka's work on an answer grows with the square of what was asked for.
+constexpr std::size_t described_at_once = 100;  // topics
+constexpr std::size_t offsets_at_once = 200;    // partitions
 constexpr milliseconds between_questions{10};
 constexpr milliseconds retry_interval{1500};  // librdkafka connects again within a second (client.cpp)
 
@@ -458,7 +460,7 @@ private:
     // do by now are asked for again.
     Result<std::map<TopicPartition, std::int64_t>> list_offsets(const std::vector<TopicPartition>& partitions,
                                                                 std::int64_t spec) {
-        auto offsets = ask_offsets(partitions, spec);
+        auto offsets = ask_offsets(partitions, spec, false);
         if (!offsets || offsets->size() >= partitions.size()) return offsets;
         std::vector<TopicPartition> missing;
         for (const auto& partition : partitions) {
@@ -466,14 +468,8 @@ private:
         }
         const auto known = existing_of(missing);
         if (!known) return tl::unexpected(known.error());
-        auto more = ask_offsets(*known, spec);
+        auto more = ask_offsets(*known, spec, true);
         if (!more) return more;
-        if (more->empty() && !known->empty()) {
-            return failure(Error::Code::unavailable,
-                           known->front().topic + " partition " + std::to_string(known->front().partition) +
-                               ": offsets: it has no leader",
-                           true);
-        }
         offsets->merge(*more);
         return offsets;
     }
@@ -494,17 +490,35 @@ private:
         return existing;
     }
 
-    Result<std::map<TopicPartition, std::int64_t>> ask_offsets(const std::vector<TopicPartition>& partitions,
-                                                               std::int64_t spec) {
+    // Without those that are missing. Where they are known to `exist`, that none can be asked for is an error.
+    Result<std::map<TopicPartition, std::int64_t>> ask_offsets(std::span<const TopicPartition> partitions,
+                                                               std::int64_t spec, bool exist) {
         std::map<TopicPartition, std::int64_t> offsets;
-        if (partitions.empty()) return offsets;
-        const PartitionList list = list_of(partitions);
+        for (std::size_t begin = 0; begin < partitions.size(); begin += offsets_at_once) {
+            const std::size_t count = std::min(offsets_at_once, partitions.size() - begin);
+            auto some = ask_some_offsets(partitions.subspan(begin, count), spec, exist);
+            if (!some) return some;
+            offsets.merge(*some);
+        }
+        return offsets;
+    }
+
+    Result<std::map<TopicPartition, std::int64_t>> ask_some_offsets(std::span<const TopicPartition> partitions,
+                                                                    std::int64_t spec, bool exist) {
+        std::map<TopicPartition, std::int64_t> offsets;
+        const PartitionList list = list_of({partitions.begin(), partitions.end()});
         for (auto& entry : elements(*list)) entry.offset = spec;
         auto answer = ask(RD_KAFKA_ADMIN_OP_LISTOFFSETS, "offsets", [&](const auto* options, auto* queue) {
             rd_kafka_ListOffsets(client_.get(), list.get(), options, queue);
         });
-        // That none of the partitions has a leader is an error of the whole. They may be missing; list_offsets() looks.
-        if (!answer && answer.error().code == Error::Code::not_found) return offsets;
+        // That none of the partitions has a leader is an error of the whole.
+        if (!answer && answer.error().code == Error::Code::not_found) {
+            if (!exist) return offsets;
+            return failure(Error::Code::unavailable,
+                           partitions.front().topic + " partition " + std::to_string(partitions.front().partition) +
+                               ": offsets: it has no leader",
+                           true);
+        }
         if (!answer) return tl::unexpected(answer.error());
         std::size_t count = 0;
         const auto** infos =
