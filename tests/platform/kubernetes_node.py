@@ -33,6 +33,7 @@ import threading
 
 from container_image import pack
 from kafka_cluster import KafkaCluster
+from kubernetes_objects import ObjectReader
 from processes import dependency, end_with_parent, orderly_exit, reserve_ports, run_command, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent / "kubernetes"
@@ -123,7 +124,7 @@ class ControlPlane:
 
     def get(self, *arguments):
         """The object, or list of objects, that `kubectl get` finds."""
-        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+        return self._objects.get(*arguments)
 
     def service_account_token(self, namespace, name, duration="1h"):
         return self.kubectl("-n", namespace, "create", "token", name, "--duration", duration).strip()
@@ -266,6 +267,7 @@ class ControlPlane:
         self._certify("server", "/CN=kube-apiserver",
                       f"IP:127.0.0.1,IP:{NODE_ADDRESS},IP:{API_SERVICE},DNS:localhost,DNS:kubernetes.default.svc")
         self._kubeconfig_of("admin", "/O=system:masters/CN=admin")
+        self._objects = ObjectReader(self._port, pki, "admin")
 
     _new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "10")
 
