@@ -179,11 +179,10 @@ def many(plane, client, folder):
             queues = make_queues(plane, client, count, **shape)
             wait_until_ready(plane, operator, count, 1800)
             took, cpu = time.monotonic() - begin, cpu_seconds(operator.pid)
-            before = cpu_seconds(operator.pid)
             client.produce(queues[0].topic, [Record(b"x", b"0", topic=queue.topic) for queue in queues])
             operator.wait_until(lambda: sum(each["spec"]["replicas"] for each in plane.get("deployments")["items"]) == count,
                                 "a replica for each queue", 600)
-            deciding = cpu_seconds(operator.pid) - before
+            deciding = cpu_seconds(operator.pid) - cpu
             # Awake, all of them: each look is a whole one. Decisions are few, as the figures stay as they are.
             before, begin, rounds = cpu_seconds(operator.pid), time.monotonic(), []
             reconciles = operator.metrics()[RECONCILES]

@@ -28,7 +28,7 @@ SLOWEST_TEST = 1800  # seconds; a limit for what hangs, not a measure
 SIDE_BY_SIDE = 3  # suites: brokers that start and retries that wait leave the machine idle
 MOST_FILES = {TESTS / "cluster": 1, TESTS / "gateway" / "scheduler": 1}  # of one suite
 USUALLY = 7
-ON_A_NODE = (TESTS / "cluster" / "test_on_a_node.py", TESTS / "platform" / "test_kubernetes.py")
+ON_A_NODE = {TESTS / "cluster" / "test_on_a_node.py", TESTS / "platform" / "test_kubernetes.py"}
 
 
 class Case:
@@ -151,7 +151,7 @@ def run_broker(options, log):
 def python_suites(folder):
     """Name -> its files."""
     name = "python" if folder == TESTS else "python-" + "-".join(folder.relative_to(TESTS).parts)
-    files = sorted(set(folder.glob("test_*.py")) - set(ON_A_NODE))
+    files = sorted(set(folder.glob("test_*.py")) - ON_A_NODE)
     parts = -(-len(files) // MOST_FILES.get(folder, USUALLY))
     if parts == 1:
         return {name: files}
@@ -160,10 +160,10 @@ def python_suites(folder):
 
 def find_suites():
     """Name -> function(options, log). The longest come first."""
-    folders = {path.parent for path in set(TESTS.glob("**/test_*.py")) - set(ON_A_NODE)}
+    folders = {path.parent for path in set(TESTS.glob("**/test_*.py")) - ON_A_NODE}
     python = {name: partial(run_python, name, files)
               for folder in sorted(folders) for name, files in python_suites(folder).items()}
-    python["python-on-a-node"] = partial(run_python, "python-on-a-node", ON_A_NODE)
+    python["python-on-a-node"] = partial(run_python, "python-on-a-node", sorted(ON_A_NODE))
     suites = python | {"ctest": run_ctest, "broker": run_broker}
     longest = ("python-cluster", "python-integration", "python-gateway-scheduler", "python-on-a-node", "python-examples", "ctest")
 

@@ -9,6 +9,7 @@ import subprocess
 
 from kafka_client import DROVER
 from processes import end_with_parent, wait_until
+from sidecars import Sidecar
 
 SIDECAR_IMAGE = "drover.test/drover:1"
 WORKER_IMAGE = "drover.test/worker:1"
@@ -163,3 +164,10 @@ class JobQueue:
 
     def delete(self, plane):
         plane.kubectl("-n", self.namespace, "delete", "jobqueue", self.name, "--wait=false")
+
+
+def run_sidecar(plane, queue, worker, folder, pod="pod-1"):
+    """With the configuration that its pods would have."""
+    config = queue.sidecar_config(plane)
+    config["delivery"]["port"] = worker.port
+    return Sidecar(config | {"pod": pod, "appPort": 0, "probePort": 0, "probeAddress": "127.0.0.1"}, folder)

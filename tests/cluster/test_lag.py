@@ -7,8 +7,7 @@ import time
 import pytest
 
 from kafka_client import Record
-from operators import JobQueue, Operator
-from sidecars import Sidecar
+from operators import JobQueue, Operator, run_sidecar
 from worker import SILENCE, Worker
 
 
@@ -73,11 +72,9 @@ def test_B2_the_replicas_get_the_same_number_of_partitions(plane, kafka, operato
     """Of the topic and of its two retry topics: with three of each and three pods, each has one of each."""
     kafka.produce(queue.topic, jobs(3))
     operator.wait_for_replicas(queue, lambda count: count == 3, "three replicas")
-    config = queue.sidecar_config(plane)
     with contextlib.ExitStack() as running:
-        config["delivery"]["port"] = running.enter_context(Worker(lambda job: SILENCE)).port
-        pods = [running.enter_context(Sidecar(
-            config | {"pod": f"pod-{n}", "appPort": 0, "probePort": 0, "probeAddress": "127.0.0.1"}, folder)) for n in range(3)]
+        worker = running.enter_context(Worker(lambda job: SILENCE))
+        pods = [running.enter_context(run_sidecar(plane, queue, worker, folder, f"pod-{n}")) for n in range(3)]
         for pod in pods:
             pod.wait_for(lambda stats: stats["partitions"] == 3, "a third of nine partitions")
         for pod in pods:
@@ -145,27 +142,21 @@ def test_B5_what_retention_deleted_is_not_to_be_done_any_more(plane, kafka, oper
 def test_B5_transaction_markers_are_no_jobs(plane, kafka, operator, queue, folder):
     kafka.produce_in_transactions(queue.topic, jobs(3))
     operator.wait_for_replicas(queue, lambda count: count >= 1, "replicas")
-    with Worker() as worker:
-        config = queue.sidecar_config(plane)
-        config["delivery"]["port"] = worker.port
-        with Sidecar(config | {"pod": "pod-1", "appPort": 0, "probePort": 0, "probeAddress": "127.0.0.1"}, folder) as sidecar:
-            sidecar.wait_for(lambda stats: stats["completed"] == 3, "all jobs")
-            operator.wait_for_replicas(queue, lambda count: count == 0, "no replica")
-            sidecar.stop()
+    with Worker() as worker, run_sidecar(plane, queue, worker, folder) as sidecar:
+        sidecar.wait_for(lambda stats: stats["completed"] == 3, "all jobs")
+        operator.wait_for_replicas(queue, lambda count: count == 0, "no replica")
+        sidecar.stop()
     assert plane.get("jobqueue", queue.name)["status"]["backlog"] == 0
 
 
 def test_B5_a_job_that_is_stuck_brings_no_further_replicas(plane, kafka, operator, folder):
     queue = a_queue(plane, kafka, operator, delivery={"timeout": "10m"})
     kafka.produce(queue.topic, jobs(1))
-    with Worker(lambda job: SILENCE) as worker:
-        config = queue.sidecar_config(plane)
-        config["delivery"]["port"] = worker.port
-        with Sidecar(config | {"pod": "pod-1", "appPort": 0, "probePort": 0, "probeAddress": "127.0.0.1"}, folder) as sidecar:
-            sidecar.wait_for(lambda stats: stats["inFlight"] == 1, "the job in flight")
-            operator.wait_for_replicas(queue, lambda count: count == 1, "one replica")
-            stays(plane, queue, 1, 15)
-            sidecar.kill()
+    with Worker(lambda job: SILENCE) as worker, run_sidecar(plane, queue, worker, folder) as sidecar:
+        sidecar.wait_for(lambda stats: stats["inFlight"] == 1, "the job in flight")
+        operator.wait_for_replicas(queue, lambda count: count == 1, "one replica")
+        stays(plane, queue, 1, 15)
+        sidecar.kill()
     queue.delete(plane)
 
 

@@ -6,8 +6,7 @@ import time
 import pytest
 
 from kafka_client import Record
-from operators import JobQueue, Operator
-from sidecars import Sidecar
+from operators import JobQueue, Operator, run_sidecar
 from worker import Worker
 
 
@@ -27,13 +26,6 @@ def queue(plane, kafka, operator):
 
 def jobs(count, prefix="job"):
     return [Record(b"x", f"{prefix}-{n}".encode(), [("drover-job-id", f"{prefix}-{n}")]) for n in range(count)]
-
-
-def run_sidecar(plane, queue, worker, folder, pod="pod-1"):
-    """With the configuration that its pods would have."""
-    config = queue.sidecar_config(plane)
-    config["delivery"]["port"] = worker.port
-    return Sidecar(config | {"pod": pod, "appPort": 0, "probePort": 0, "probeAddress": "127.0.0.1"}, folder)
 
 
 def is_there(kafka, topic):

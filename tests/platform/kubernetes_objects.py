@@ -2,7 +2,6 @@
 each look would cost them more CPU than all that they test."""
 
 import argparse
-import contextlib
 import http.client
 import json
 import ssl
@@ -71,8 +70,6 @@ class ObjectReader:
 
     def _connection(self, is_new):
         if is_new or not hasattr(self._kept, "connection"):
-            with contextlib.suppress(AttributeError):
-                self._kept.connection.close()
             self._kept.connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._tls, timeout=60)
         return self._kept.connection
 
